@@ -1,0 +1,20 @@
+/** The values of Atomic's `job` field (Atomic's guide to Plaid processor tokens), in the order they are shown. */
+export const JOBS = ['employer-classification', 'recurrence-detection'] as const;
+export type Job = (typeof JOBS)[number];
+
+/**
+ * Atomic's webhook for a finished job. The names do not follow from the job's name, so they are a table
+ * (`recurrence-detection` ends with `recurring-transaction-detection-completed`).
+ */
+export const EVENT_TYPE_OF_JOB: Readonly<Record<Job, string>> = {
+  'employer-classification': 'employer-classification-completed',
+  'recurrence-detection': 'recurring-transaction-detection-completed',
+};
+
+export function jobOfEventType(eventType: string): Job | undefined {
+  return JOBS.find((job) => EVENT_TYPE_OF_JOB[job] === eventType);
+}
+
+export function isJob(value: unknown): value is Job {
+  return JOBS.some((job) => job === value);
+}

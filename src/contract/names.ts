@@ -1,0 +1,43 @@
+/** Names that more than one process has to agree on. Each exists here and nowhere else. */
+
+export const WORKFLOW_TYPE = 'processorLink';
+export const DEFAULT_TASK_QUEUE = 'processor-link';
+const WORKFLOW_ID_PREFIX = 'processor-link/';
+
+/** The workflow of a user: `processor-link/<userId>`. At most one run of it is open at a time. */
+export function workflowIdOf(userId: string): string {
+  return `${WORKFLOW_ID_PREFIX}${userId}`;
+}
+
+/** The user of a workflow id made by {@link workflowIdOf}; undefined for any other id. */
+export function userIdOf(workflowId: string): string | undefined {
+  return workflowId.startsWith(WORKFLOW_ID_PREFIX) ? workflowId.slice(WORKFLOW_ID_PREFIX.length) : undefined;
+}
+
+export const SIGNALS = { atomicWebhook: 'atomicWebhook', plaidWebhook: 'plaidWebhook' } as const;
+export const QUERIES = { getLink: 'getLink', getJobResult: 'getJobResult' } as const;
+export const UPDATES = {
+  runJob: 'runJob',
+  waitForJob: 'waitForJob',
+  createRepairLinkToken: 'createRepairLinkToken',
+  confirmRepair: 'confirmRepair',
+} as const;
+
+/** Custom search attributes, readable by whoever may list workflows: opaque ids and states, nothing else. */
+export const SEARCH_ATTRIBUTES = {
+  linkState: 'LinkState',
+  linkJobs: 'LinkJobs',
+  plaidItemId: 'PlaidItemId',
+} as const;
+
+/** Workflow that posts one notification to the caller; a child that outlives its link. */
+export const NOTIFICATION_WORKFLOW_TYPE = 'notifyCaller';
+
+/** Plaid's key for Atomic Financial. `atomic` is another company in the same list. */
+export const PLAID_PROCESSOR = 'atomicfi';
+
+/** Headers of Atomic's webhooks. */
+export const ATOMIC_SIGNATURE_HEADER = 'x-hmac-signature-sha-256';
+export const ATOMIC_CE_TYPE_PREFIX = 'com.atomicfi.';
+/** Header of Plaid's webhooks: an ES256 JWT over the raw body. */
+export const PLAID_SIGNATURE_HEADER = 'plaid-verification';

@@ -1,0 +1,113 @@
+/**
+ * Shapes that cross a process boundary, as zod schemas: the HTTP API validates with them and its OpenAPI
+ * document is made from them. Workflow code imports the types alone, so zod stays out of its bundle.
+ */
+import { z } from 'zod';
+import { ACTIONS, FAILURE_CODES } from './failures';
+import { JOBS, type Job } from './jobs';
+import { JOB_STATES, LINK_STATES } from './states';
+
+export const USER_ID_MAX_LENGTH = 128;
+export const userIdSchema = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/,
+    'must be 1 to 128 of A-Z a-z 0-9 _ . : -, the first a letter or digit',
+  )
+  .meta({
+    description: "The caller's opaque id of a user. Readable in Temporal: nothing the caller would not log.",
+  });
+
+export const jobSchema = z.enum(JOBS).meta({ description: "Atomic's `job`." });
+
+/** An ISO 8601 instant in UTC, as `Date.prototype.toISOString` writes it. */
+export const timestampSchema = z.iso.datetime();
+
+export const linkErrorSchema = z.strictObject({
+  code: z.enum(FAILURE_CODES),
+  message: z.string(),
+  action: z.enum(ACTIONS).optional(),
+});
+
+export const jobViewSchema = z.strictObject({
+  state: z.enum(JOB_STATES),
+  registeredAt: timestampSchema.optional(),
+  completedAt: timestampSchema.optional(),
+  via: z.enum(['webhook', 'poll']).optional(),
+  error: linkErrorSchema.optional(),
+});
+export type JobView = z.infer<typeof jobViewSchema>;
+
+export const linkViewSchema = z.strictObject({
+  userId: userIdSchema,
+  state: z.enum(LINK_STATES),
+  itemId: z.string().optional(),
+  accountId: z.string().optional(),
+  jobs: z.partialRecord(jobSchema, jobViewSchema),
+  error: linkErrorSchema.optional(),
+  warning: z
+    .strictObject({
+      code: z.enum(['pending_disconnect', 'pending_expiration']),
+      until: timestampSchema.optional(),
+    })
+    .optional(),
+  workflowId: z.string(),
+  runId: z.string(),
+  createdAt: timestampSchema,
+  updatedAt: timestampSchema,
+});
+/** What everybody sees of a link, over HTTP and by query alike. */
+export type LinkView = z.infer<typeof linkViewSchema>;
+
+const tokenTail = '[A-Za-z0-9-]{1,200}';
+export const publicTokenSchema = z
+  .string()
+  .regex(
+    new RegExp(`^public-(sandbox|production)-${tokenTail}$`),
+    'must be a Plaid public token: public-<environment>-<id>',
+  );
+export const accessTokenSchema = z
+  .string()
+  .regex(
+    new RegExp(`^access-(sandbox|production)-${tokenTail}$`),
+    'must be a Plaid access token: access-<environment>-<id>',
+  );
+export const accountIdSchema = z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, 'must be a Plaid account_id');
+
+export const startLinkSchema = z
+  .strictObject({
+    userId: userIdSchema,
+    accountId: accountIdSchema.optional(),
+    publicToken: publicTokenSchema.optional(),
+    accessToken: accessTokenSchema.optional(),
+    jobs: z
+      .array(jobSchema)
+      .min(1)
+      .max(JOBS.length)
+      .refine((jobs) => new Set(jobs).size === jobs.length, 'must not name a job twice'),
+  })
+  .refine((body) => (body.publicToken === undefined) !== (body.accessToken === undefined), {
+    message: 'exactly one of publicToken and accessToken is required',
+    path: ['publicToken'],
+  });
+export type StartLink = z.infer<typeof startLinkSchema>;
+
+export const jobResultSchema = z.strictObject({
+  job: jobSchema,
+  state: z.enum(JOB_STATES),
+  result: z
+    .unknown()
+    .optional()
+    .meta({ description: "The content of Atomic's `data`, or the whole body where it has none." }),
+  error: linkErrorSchema.optional(),
+});
+/** One job's state and, when there is one, its newest result. */
+export interface JobResult {
+  job: Job;
+  state: JobView['state'];
+  result?: unknown;
+  error?: z.infer<typeof linkErrorSchema>;
+}
+
+export const linkTokenSchema = z.strictObject({ linkToken: z.string(), expiration: z.string() });
+export type LinkToken = z.infer<typeof linkTokenSchema>;

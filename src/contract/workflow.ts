@@ -1,0 +1,83 @@
+/** What goes in and out of the workflow `processorLink`: types alone. */
+import type { Job } from './jobs';
+import type { LinkView } from './schemas';
+import type { JobState } from './states';
+
+/**
+ * A bank token encrypted under its own purpose and bound to its user and kind (see `TokenSealer`). Workflows
+ * carry it and cannot read it; only activities open it.
+ */
+export type SealedToken = string;
+
+/** Input of `processorLink`. Exactly one of the two tokens is set. */
+export interface ProcessorLinkInput {
+  userId: string;
+  accountId?: string;
+  sealedPublicToken?: SealedToken;
+  sealedAccessToken?: SealedToken;
+  jobs: Job[];
+}
+
+/** What is sealed. `linkToken` is Plaid's Link token of update mode, on its way to the caller. */
+export type TokenKind = 'publicToken' | 'accessToken' | 'processorToken' | 'linkToken';
+
+/** Seals and opens tokens; a sealed token opens only for the user and the kind it was sealed for. */
+export interface TokenSealer {
+  seal(kind: TokenKind, userId: string, token: string): SealedToken;
+  /** Throws when the text was altered, belongs to another user or kind, or its key is not in the ring. */
+  open(kind: TokenKind, userId: string, sealed: SealedToken): string;
+}
+
+/** Signal `atomicWebhook`: Atomic says that a job has finished. A hint to fetch, never data. */
+export interface AtomicWebhookSignal {
+  job: Job;
+  /** SHA-256 of the raw body, hex: Atomic signs nothing but the body, so this is what tells duplicates. */
+  bodySha256: string;
+}
+
+/** Signal `plaidWebhook`: what a Plaid webhook means for a link. */
+export type PlaidWebhookSignal = { itemId: string; bodySha256: string } & (
+  | { kind: 'sign_in_required' }
+  | { kind: 'sign_in_repaired' }
+  | { kind: 'pending_disconnect'; until?: string }
+  | { kind: 'pending_expiration'; until?: string }
+  | { kind: 'permission_revoked' }
+  | { kind: 'account_revoked'; accountId: string }
+  | { kind: 'history_ready' }
+);
+
+/** Update `runJob`: a further job, or one again. Joins a run of the same job that is under way. */
+export interface RunJobUpdate {
+  job: Job;
+}
+
+/** Update `waitForJob`: returns once the job is settled, or `settled: false` when the run makes way for the next. */
+export interface WaitForJobUpdate {
+  job: Job;
+}
+export interface WaitForJobAnswer {
+  settled: boolean;
+}
+
+/** Query `getJobResult`, by job. `run` counts the job's runs, so that waiting can name the one it waits for. */
+export interface JobReport {
+  job: Job;
+  state: JobState;
+  run: number;
+  result?: unknown;
+  error?: LinkView['error'];
+}
+
+/** Update `createRepairLinkToken`: a Link token of update mode, sealed for LinkClient to open. */
+export interface RepairLinkTokenAnswer {
+  sealedLinkToken: SealedToken;
+  expiration: string;
+}
+
+/** Kept in the memo at start; the payload codec encrypts it. */
+export interface LinkMemo {
+  /** `<key id>:<HMAC>` of token, account and set of jobs: tells the same request from another one. */
+  fingerprint: string;
+  /** When the request came, ISO 8601: `createdAt` of the whole chain of runs. */
+  createdAt: string;
+}

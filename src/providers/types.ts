@@ -1,0 +1,102 @@
+import type { FailureClass } from '../contract/failures';
+import type { Job } from '../contract/jobs';
+import type { LinkToken } from '../contract/schemas';
+
+/** Every call makes one attempt, within the client's deadline, and throws `ProviderError` alone. */
+export interface CallOptions {
+  /** Aborts the call. Left out where the call must settle once begun. */
+  signal?: AbortSignal;
+  /** Our id of the request this call is made for, sent along as `x-request-id`. */
+  requestId?: string;
+}
+
+export interface PlaidAccount {
+  accountId: string;
+  /** Stays the same when an account comes back under a new `account_id`; few banks have it. */
+  persistentAccountId?: string;
+  mask?: string;
+  type: string;
+  subtype?: string;
+}
+
+export interface PlaidItem {
+  itemId: string;
+  /** `item.error`: an unhealthy Item is a 200 at Plaid. */
+  error?: { code: string; failureClass: FailureClass };
+  /** `status.last_webhook.code_sent`. */
+  lastWebhookCode?: string;
+}
+
+export interface Plaid {
+  /** `/link/token/create` for a new Item: Transactions with 180 days, US, English. */
+  createLinkToken(request: { userId: string; webhookUrl: string }, options?: CallOptions): Promise<LinkToken>;
+  /** `/link/token/create` in update mode, with account selection. */
+  createUpdateLinkToken(
+    request: { userId: string; accessToken: string },
+    options?: CallOptions,
+  ): Promise<LinkToken>;
+  /** `/item/public_token/exchange`: single use, so `failure.ambiguous` matters here. */
+  exchangePublicToken(
+    request: { publicToken: string },
+    options?: CallOptions,
+  ): Promise<{ accessToken: string; itemId: string }>;
+  /** `/accounts/get`: cached, free, without closed accounts. */
+  getAccounts(
+    request: { accessToken: string },
+    options?: CallOptions,
+  ): Promise<{ itemId: string; accounts: PlaidAccount[] }>;
+  /** `/item/get`. */
+  getItem(request: { accessToken: string }, options?: CallOptions): Promise<PlaidItem>;
+  /** `/processor/token/create` for `atomicfi`. */
+  createProcessorToken(
+    request: { accessToken: string; accountId: string },
+    options?: CallOptions,
+  ): Promise<{ processorToken: string }>;
+  /** `/item/remove`. An Item that is gone already is a success. */
+  removeItem(request: { accessToken: string }, options?: CallOptions): Promise<void>;
+  /** `/webhook_verification_key/get`, as Plaid sends it. Throws class `not_found` for an unknown key id. */
+  getWebhookVerificationKey(request: { keyId: string }, options?: CallOptions): Promise<PlaidVerificationKey>;
+  /** `/sandbox/public_token/create` with Transactions, 180 days: what Link does, for the demo. */
+  createSandboxPublicToken(
+    request: { webhookUrl?: string },
+    options?: CallOptions,
+  ): Promise<{ publicToken: string }>;
+}
+
+/** A JWK of Plaid's; `expired_at` is set once Plaid has withdrawn it (Unix seconds). */
+export interface PlaidVerificationKey {
+  alg: string;
+  crv: string;
+  kid: string;
+  kty: string;
+  use: string;
+  x: string;
+  y: string;
+  created_at: number;
+  expired_at: number | null;
+}
+
+/** A job's result as Atomic has it now; `none` is a 404. */
+export type AtomicResult =
+  | { kind: 'none' }
+  | {
+      kind: 'found';
+      /** The content of `data`, or the whole body where it has none. */
+      result: unknown;
+      /** An empty list. */
+      empty: boolean;
+      /** SHA-256 of the raw body, hex: tells the result of an earlier run. */
+      sha256: string;
+    };
+
+export interface Atomic {
+  /** `POST /plaid/processor-link`. On 404 makes the user by `POST /access-token` and tries once more. */
+  registerProcessorLink(
+    request: { userId: string; processorToken: string; job: Job },
+    options?: CallOptions,
+  ): Promise<void>;
+  /** `DELETE /plaid/processor-link`. A 404 is a success: nothing is stored. */
+  removeProcessorLink(request: { userId: string }, options?: CallOptions): Promise<void>;
+  /** The result endpoint of the job. Throws class `too_large` when the body is over the cap. */
+  fetchJobResult(request: { userId: string; job: Job }, options?: CallOptions): Promise<AtomicResult>;
+}
