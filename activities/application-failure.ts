@@ -1,0 +1,87 @@
+import { ApplicationFailure } from '@temporalio/activity';
+import { FAILURES, type FailureClass, type FailureCode } from '../src/contract/failures';
+import { ProviderError, type ProviderFailure } from '../src/providers/provider-error';
+
+/** What a workflow may need to know of a provider's failure, beside its code. Carried as the failure's detail. */
+export interface FailureDetails {
+  failureClass: FailureClass;
+  provider: ProviderFailure['provider'];
+  providerCode: string;
+  providerRequestId?: string;
+}
+
+const RETRYABLE: readonly FailureClass[] = ['transient', 'rate_limited', 'bank_down'];
+
+/**
+ * The one translation of provider failures into what Temporal records: the type is a code of the closed list, the
+ * message is ours, and the delay before the next attempt follows from the class. `attempt` counts from 1.
+ */
+export function toApplicationFailure(error: ProviderError, attempt: number): ApplicationFailure {
+  const { failureClass, provider, code, requestId } = error.failure;
+  const type = failureCodeOf(error.failure);
+  const nextRetryDelayMs = nextRetryDelay(error.failure, attempt);
+  const details: FailureDetails = {
+    failureClass,
+    provider,
+    providerCode: code,
+    ...(requestId !== undefined && { providerRequestId: requestId }),
+  };
+  return ApplicationFailure.create({
+    type,
+    message: `${FAILURES[type].message} [${error.message}]`,
+    nonRetryable: !RETRYABLE.includes(failureClass),
+    details: [details],
+    ...(nextRetryDelayMs !== undefined && { nextRetryDelay: nextRetryDelayMs }),
+  });
+}
+
+/** Throws the translation of a ProviderError, and anything else as it is. */
+export function rethrowAsApplicationFailure(error: unknown, attempt: number): never {
+  throw error instanceof ProviderError ? toApplicationFailure(error, attempt) : error;
+}
+
+/** A failure that no further attempt can change, by its code alone. */
+export function permanentFailure(code: FailureCode): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(FAILURES[code].message, code);
+}
+
+function failureCodeOf({ failureClass, code }: ProviderFailure): FailureCode {
+  switch (failureClass) {
+    case 'transient':
+    case 'rate_limited':
+      return 'provider_unavailable';
+    case 'bank_down':
+      // Plaid's own maintenance has a bank's backoff, but the bank is not to blame.
+      return code === 'PLANNED_MAINTENANCE' ? 'provider_unavailable' : 'bank_unavailable';
+    case 'user_repair':
+      return 'sign_in_required';
+    case 'user_relink':
+      return code === 'USER_PERMISSION_REVOKED' ? 'access_revoked' : 'relink_required';
+    case 'bank_unsupported':
+      return 'bank_not_supported';
+    case 'gone':
+      return 'access_revoked';
+    case 'configuration':
+      return 'configuration_error';
+    case 'not_found':
+    case 'rejected':
+      return 'provider_rejected';
+    case 'too_large':
+      return 'result_too_large';
+  }
+}
+
+/** Milliseconds before the next attempt; undefined leaves it to the retry policy (1 s, doubling, to 60 s). */
+function nextRetryDelay(
+  { failureClass, retryAfterMs }: ProviderFailure,
+  attempt: number,
+): number | undefined {
+  if (failureClass === 'bank_down') return doubling(5 * 60_000, attempt, 2 * 3_600_000);
+  if (retryAfterMs !== undefined) return retryAfterMs;
+  if (failureClass === 'rate_limited') return doubling(5_000, attempt, 120_000);
+  return undefined;
+}
+
+function doubling(firstMs: number, attempt: number, maxMs: number): number {
+  return Math.min(firstMs * 2 ** (attempt - 1), maxMs);
+}

@@ -1,0 +1,22 @@
+import type { FailureCode } from './failures';
+import type { Job } from './jobs';
+import type { JobState, LinkState } from './states';
+
+/** What a caller is told of, as Standard Webhooks: thin, ids and states alone. */
+export const NOTIFICATION_TYPES = [
+  'job.completed',
+  'job.failed',
+  'link.needs_attention',
+  'link.failed',
+  'link.unlinked',
+] as const;
+export type NotificationType = (typeof NOTIFICATION_TYPES)[number];
+
+export interface NotificationEvent {
+  /** `webhook-id`, the same over all attempts. */
+  id: string;
+  type: NotificationType;
+  /** ISO 8601, when it happened. */
+  timestamp: string;
+  data: { userId: string; job?: Job; state: LinkState | JobState; code?: FailureCode };
+}

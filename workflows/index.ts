@@ -1,0 +1,3 @@
+/** The workflows of a worker. */
+export { notifyCaller } from './notify-caller';
+export { processorLink } from './processor-link';

@@ -1,0 +1,173 @@
+import {
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  log,
+  setHandler,
+} from '@temporalio/workflow';
+import type { ProblemCode } from '../src/contract/failures';
+import type { Job } from '../src/contract/jobs';
+import { QUERIES, SIGNALS, UPDATES } from '../src/contract/names';
+import type { LinkView } from '../src/contract/schemas';
+import type {
+  AtomicWebhookSignal,
+  JobReport,
+  PlaidWebhookSignal,
+  RepairLinkTokenAnswer,
+  RunJobUpdate,
+  WaitForJobAnswer,
+  WaitForJobUpdate,
+} from '../src/contract/workflow';
+import type { LinkRun } from './link-run';
+import { inspectItem } from './repair';
+import { failureOf, visibly } from './steps';
+
+const atomicWebhook = defineSignal<[AtomicWebhookSignal]>(SIGNALS.atomicWebhook);
+const plaidWebhook = defineSignal<[PlaidWebhookSignal]>(SIGNALS.plaidWebhook);
+const getLink = defineQuery<LinkView>(QUERIES.getLink);
+const getJobResult = defineQuery<JobReport | null, [Job]>(QUERIES.getJobResult);
+const runJob = defineUpdate<LinkView, [RunJobUpdate]>(UPDATES.runJob);
+const waitForJob = defineUpdate<WaitForJobAnswer, [WaitForJobUpdate]>(UPDATES.waitForJob);
+const createRepairLinkToken = defineUpdate<RepairLinkTokenAnswer>(UPDATES.createRepairLinkToken);
+const confirmRepair = defineUpdate<LinkView>(UPDATES.confirmRepair);
+
+/**
+ * Sets every handler, before the first wait. Handlers record facts; a signal's never throws.
+ */
+export function handleMessages(link: LinkRun): void {
+  setHandler(getLink, () => link.view, { description: 'The LinkView' });
+  setHandler(getJobResult, (job) => link.report(job), { description: "One job's state and newest result" });
+
+  setHandler(
+    atomicWebhook,
+    ({ job, bodySha256 }) => {
+      if (link.record.ending || !link.isNewBody(bodySha256)) return;
+      if (link.jobState(job) === undefined) log.info('webhook for a job that was not asked for', { job });
+      else link.hints.add(job);
+    },
+    { description: "Atomic's webhook: a job has finished" },
+  );
+
+  setHandler(
+    plaidWebhook,
+    (signal) => {
+      if (link.record.ending) return;
+      if (link.record.itemId === undefined) link.keepEarly(signal);
+      else recordPlaidWebhook(link, signal);
+    },
+    { description: "Plaid's webhook about the Item" },
+  );
+
+  setHandler(
+    runJob,
+    ({ job }) => {
+      if (link.isSettled(job)) {
+        link.hints.delete(job);
+        link.apply({ type: 'job_requested', job });
+      }
+      return link.view;
+    },
+    {
+      validator: (_: RunJobUpdate) => refuseUnlessOpen(link),
+      description: 'Run a further job, or one again',
+    },
+  );
+
+  setHandler(
+    waitForJob,
+    async ({ job }) => {
+      const isOver = () => link.isSettled(job) || link.stopping || link.record.ending !== undefined;
+      await CancellationScope.nonCancellable(() => condition(isOver));
+      return { settled: link.isSettled(job) };
+    },
+    {
+      validator: ({ job }) => {
+        refuseUnlessOpen(link);
+        if (link.jobState(job) === undefined)
+          throw refusal('job_not_found', 'The link does not have this job.');
+      },
+      description: 'Wait until a job is settled',
+    },
+  );
+
+  setHandler(
+    createRepairLinkToken,
+    async () => {
+      const { sealedAccessToken } = link;
+      if (sealedAccessToken === undefined) throw refusal('not_linked', 'The link has no Item.');
+      try {
+        return await CancellationScope.nonCancellable(() =>
+          visibly('createRepairLinkToken', 'interactive', { userId: link.input.userId, sealedAccessToken }),
+        );
+      } catch (error) {
+        throw ApplicationFailure.nonRetryable(
+          'No Link token could be made.',
+          failureOf(error)?.code ?? 'internal_error',
+        );
+      }
+    },
+    { validator: () => refuseUnlessNeeded(link), description: 'A Link token of update mode' },
+  );
+
+  setHandler(
+    confirmRepair,
+    async () => {
+      await CancellationScope.nonCancellable(() => inspectItem(link, 'interactive'));
+      if (link.record.attention) throw refusal('still_needs_attention', 'The Item still needs the user.');
+      return link.view;
+    },
+    {
+      validator: () => refuseUnlessNeeded(link),
+      description: 'Look whether the sign-in is repaired, and go on',
+    },
+  );
+}
+
+/** Records what a webhook of Plaid's says about the link's own Item; another Item's does nothing. */
+export function recordPlaidWebhook(link: LinkRun, signal: PlaidWebhookSignal): void {
+  if (signal.itemId !== link.record.itemId) {
+    log.info('webhook for another Item');
+    return;
+  }
+  switch (signal.kind) {
+    case 'sign_in_required':
+      link.repairHinted = false;
+      link.apply({ type: 'attention_needed', code: 'sign_in_required' });
+      return;
+    case 'sign_in_repaired':
+      link.repairHinted = true;
+      return;
+    case 'pending_disconnect':
+    case 'pending_expiration':
+      link.apply({
+        type: 'warned',
+        warning: { code: signal.kind, ...(signal.until !== undefined && { until: signal.until }) },
+      });
+      return;
+    case 'permission_revoked':
+      link.revoke();
+      return;
+    case 'account_revoked':
+      if (signal.accountId === link.record.account?.accountId) link.accountRevoked = true;
+      return;
+    case 'history_ready':
+      link.historyReady = true;
+      return;
+  }
+}
+
+function refuseUnlessOpen(link: LinkRun): void {
+  if (link.record.ending) throw refusal('not_linked', 'The link is being removed.');
+}
+
+function refuseUnlessNeeded(link: LinkRun): void {
+  refuseUnlessOpen(link);
+  if (!link.record.attention) throw refusal('not_needed', 'The link needs no attention.');
+}
+
+function refusal(code: ProblemCode, message: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(message, code);
+}

@@ -1,0 +1,15 @@
+import { log } from '@temporalio/workflow';
+import type { NotificationEvent } from '../src/contract/notifications';
+import { failureOf, visibly } from './steps';
+
+/** Posts one event to the caller, for up to 24 hours. A child of the link that outlives it and never holds it up. */
+export async function notifyCaller(event: NotificationEvent): Promise<'delivered' | 'given_up'> {
+  try {
+    await visibly('postNotification', 'notification', event);
+    return 'delivered';
+  } catch (error) {
+    if (!failureOf(error)) throw error;
+    log.warn('notification given up', { id: event.id, type: event.type });
+    return 'given_up';
+  }
+}
