@@ -137,6 +137,7 @@ function apply(link: LinkRecord, event: LinkEvent, at: string): LinkRecord {
       return {
         ...withJob(link, event.job, { ...job, state: 'registered', registeredAt: at }),
         registered: true,
+        accepted: true,
       };
     }
     case 'fetch_started':

@@ -5,7 +5,7 @@ export interface ProviderFailure {
   /** The call that failed, as method and path without ids: `POST /accounts/get`. */
   operation: string;
   failureClass: FailureClass;
-  /** Plaid's `error_code`, or `HTTP_<status>`, `TIMEOUT`, `CONNECTION`, `NOT_JSON`. */
+  /** Plaid's `error_code`, or `HTTP_<status>`, `TIMEOUT`, `CONNECTION`, `NOT_JSON`, `UNEXPECTED_BODY`, `TOO_LARGE`. */
   code: string;
   status?: number;
   /** The provider's own request id, safe to log. */

@@ -4,7 +4,7 @@ import type { LinkToken } from '../contract/schemas';
 
 /** Every call makes one attempt, within the client's deadline, and throws `ProviderError` alone. */
 export interface CallOptions {
-  /** Aborts the call. Left out where the call must settle once begun. */
+  /** Aborts the call, which then rejects with the signal's reason. Left out where it must settle once begun. */
   signal?: AbortSignal;
   /** Our id of the request this call is made for, sent along as `x-request-id`. */
   requestId?: string;

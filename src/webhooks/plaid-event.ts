@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { timestampSchema } from '../contract/schemas';
+import type { PlaidWebhookSignal } from '../contract/workflow';
+import { bodySha256 } from './body-digest';
+import { type Parsed, parseJsonBody, parseShape, type WebhookProblem } from './json-body';
+
+/**
+ * What a webhook of Plaid's means to us. `ignored` is well formed and asks nothing of a link. Its texts are the
+ * sender's: for a log, not for a metric's label.
+ */
+export type PlaidEvent = PlaidWebhookSignal | { kind: 'ignored'; webhookType: string; webhookCode: string };
+
+export type PlaidWebhook = { ok: true; event: PlaidEvent } | { ok: false; errors: WebhookProblem[] };
+
+/**
+ * Codes of an Item's error that the user mends on the same Item, in Link's update mode (Plaid's reference, Errors).
+ * Plaid adds codes; an unlisted one is ignored here and met again, classified, by the next call that fails with it.
+ */
+const SIGN_IN_ERROR_CODES: ReadonlySet<string> = new Set([
+  'ITEM_LOGIN_REQUIRED',
+  'ACCESS_NOT_GRANTED',
+  'NO_ACCOUNTS',
+  'ITEM_LOCKED',
+  'PASSWORD_RESET_REQUIRED',
+  'USER_SETUP_REQUIRED',
+  'INVALID_CREDENTIALS',
+  'INVALID_MFA',
+  'INVALID_OTP',
+  'INSUFFICIENT_CREDENTIALS',
+  'INVALID_SEND_METHOD',
+  'USER_INPUT_TIMEOUT',
+  'INVALID_ACCOUNT_ID',
+  'ADDITIONAL_CONSENT_REQUIRED',
+]);
+
+const text = z.string().min(1).max(200);
+const kindSchema = z.object({ webhook_type: text, webhook_code: text });
+// Webhooks of processors and of Link have no `item_id`, so it is asked for only where it is used.
+const itemSchema = z.object({ item_id: text });
+
+type Change<Signal = PlaidWebhookSignal> = Signal extends PlaidWebhookSignal
+  ? Omit<Signal, 'itemId' | 'bodySha256'>
+  : never;
+type Reading = { itemId: string; change: Change | undefined };
+
+function reading<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  changeOf: (body: z.output<z.ZodObject<Shape>>) => Change | undefined,
+): (body: unknown) => Parsed<Reading> {
+  const schema = z.object(shape);
+  return (body) => {
+    const item = parseShape(itemSchema, body);
+    if (!item.ok) return item;
+    const rest = parseShape(schema, body);
+    if (!rest.ok) return rest;
+    return { ok: true, value: { itemId: item.value.item_id, change: changeOf(rest.value) } };
+  };
+}
+
+/** `webhook_type/webhook_code` to what it changes for a link. One that is not here, or changes nothing, is ignored. */
+const READINGS: ReadonlyMap<string, (body: unknown) => Parsed<Reading>> = new Map([
+  [
+    'ITEM/ERROR',
+    reading({ error: z.object({ error_code: text }) }, ({ error }) => changeOfItemError(error.error_code)),
+  ],
+  ['ITEM/LOGIN_REPAIRED', reading({}, () => ({ kind: 'sign_in_repaired' }))],
+  [
+    'ITEM/PENDING_DISCONNECT',
+    reading({ disconnect_time: z.unknown().optional() }, ({ disconnect_time }) => ({
+      kind: 'pending_disconnect',
+      ...untilOf(disconnect_time),
+    })),
+  ],
+  [
+    'ITEM/PENDING_EXPIRATION',
+    reading({ consent_expiration_time: z.unknown().optional() }, ({ consent_expiration_time }) => ({
+      kind: 'pending_expiration',
+      ...untilOf(consent_expiration_time),
+    })),
+  ],
+  ['ITEM/USER_PERMISSION_REVOKED', reading({}, () => ({ kind: 'permission_revoked' }))],
+  [
+    'ITEM/USER_ACCOUNT_REVOKED',
+    reading({ account_id: text }, ({ account_id }) => ({ kind: 'account_revoked', accountId: account_id })),
+  ],
+  ['TRANSACTIONS/HISTORICAL_UPDATE', reading({}, () => ({ kind: 'history_ready' }))],
+  [
+    'TRANSACTIONS/SYNC_UPDATES_AVAILABLE',
+    reading({ historical_update_complete: z.unknown().optional() }, ({ historical_update_complete }) =>
+      historical_update_complete === true ? { kind: 'history_ready' } : undefined,
+    ),
+  ],
+]);
+
+/**
+ * Reads a verified webhook of Plaid's (reference, Webhooks). Fields that are not used are not looked at: Plaid types
+ * some of them differently from webhook to webhook. Whether the Item is the link's is for the workflow to say. Never
+ * throws.
+ */
+export function parsePlaidWebhook(rawBody: Uint8Array): PlaidWebhook {
+  const json = parseJsonBody(rawBody);
+  if (!json.ok) return json;
+  const kind = parseShape(kindSchema, json.value);
+  if (!kind.ok) return kind;
+
+  const { webhook_type: webhookType, webhook_code: webhookCode } = kind.value;
+  const ignored: PlaidWebhook = { ok: true, event: { kind: 'ignored', webhookType, webhookCode } };
+  const read = READINGS.get(`${webhookType}/${webhookCode}`)?.(json.value);
+  if (!read) return ignored;
+  if (!read.ok) return read;
+  const { itemId, change } = read.value;
+  return change ? { ok: true, event: { ...change, itemId, bodySha256: bodySha256(rawBody) } } : ignored;
+}
+
+function changeOfItemError(errorCode: string): Change | undefined {
+  if (errorCode === 'USER_PERMISSION_REVOKED') return { kind: 'permission_revoked' };
+  return SIGN_IN_ERROR_CODES.has(errorCode) ? { kind: 'sign_in_required' } : undefined;
+}
+
+const plaidTimeSchema = z.union([z.iso.datetime({ offset: true, local: true }), z.iso.date()]);
+const HAS_ZONE = /(Z|[+-]\d{2}:?\d{2})$/;
+
+/** A time of Plaid's as ISO 8601 UTC. A warning without a date is still a warning, so what is no date is left out. */
+function untilOf(time: unknown): { until?: string } {
+  const parsed = plaidTimeSchema.safeParse(time);
+  if (!parsed.success) return {};
+  // Without a zone JavaScript would read a time (though not a date) as local to this machine.
+  const isLocal = parsed.data.includes('T') && !HAS_ZONE.test(parsed.data);
+  const instant = new Date(isLocal ? `${parsed.data}Z` : parsed.data);
+  if (Number.isNaN(instant.getTime())) return {};
+  const until = instant.toISOString();
+  return timestampSchema.safeParse(until).success ? { until } : {};
+}
