@@ -1,63 +1,22 @@
-import { createHmac } from 'node:crypto';
-import type { Job } from '../../../src/contract/jobs';
-import { startAtomicSimulator } from '../../../src/simulators';
-import type { AtomicSimulator, AtomicSimulatorOptions } from '../../../src/simulators/atomic-simulator';
 import employerMatches from '../../fixtures/atomic/employer-matches.json';
 import registration from '../../fixtures/atomic/processor-link-create.employer-classification.json';
 import recurring from '../../fixtures/atomic/recurring-financial-transactions.json';
-import employerWebhook from '../../fixtures/atomic/webhook.employer-classification-completed.json';
-import recurringWebhook from '../../fixtures/atomic/webhook.recurring-transaction-detection-completed.json';
-import { at, call, startReceiver } from './webhook-receiver';
+import {
+  closeAll,
+  EMPLOYER,
+  expectRefusal,
+  KEYS,
+  LINK,
+  link,
+  RECURRENCE,
+  receiver,
+  register,
+  send,
+  start,
+} from './atomic-harness';
+import { at, call } from './webhook-receiver';
 
-const KEYS = { 'x-api-key': 'key-1', 'x-api-secret': 'secret-1' };
-const LINK = '/plaid/processor-link';
-const EMPLOYER = 'employer-classification';
-const RECURRENCE = 'recurrence-detection';
-const open: { close(): unknown }[] = [];
-
-afterEach(async () => {
-  for (const opened of open.splice(0)) await opened.close();
-});
-
-async function start(options: Partial<AtomicSimulatorOptions> = {}): Promise<AtomicSimulator> {
-  const atomic = await startAtomicSimulator({
-    apiKey: 'key-1',
-    apiSecret: 'secret-1',
-    webhookRetryDelaysMs: [1, 1, 1],
-    ...options,
-    settings: { jobDelayMs: 1, ...options.settings },
-  });
-  open.push(atomic);
-  return atomic;
-}
-
-async function receiver(statuses?: number[]) {
-  const started = await startReceiver(statuses);
-  open.push(started);
-  return started;
-}
-
-function send(atomic: AtomicSimulator, method: string, path: string, body?: unknown, headers: object = KEYS) {
-  return call(`${atomic.url}${path}`, {
-    method,
-    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-}
-
-function link(job: Job, change: object = {}) {
-  return { identifier: 'user-1', processorToken: 'processor-sandbox-1', job, ...change };
-}
-
-function register(atomic: AtomicSimulator, job: Job = EMPLOYER, change: object = {}) {
-  return send(atomic, 'POST', LINK, link(job, change));
-}
-
-function expectRefusal(answer: Awaited<ReturnType<typeof call>>, status: number) {
-  expect(answer.status).toBe(status);
-  expect(Math.floor(Number(at(answer.body, 'code')) / 100)).toBe(status);
-  expect(at(answer.body, 'message')).toEqual(expect.any(String));
-}
+afterEach(closeAll);
 
 describe('POST /plaid/processor-link', () => {
   it('stores the registration and answers in the shape of the contract', async () => {
@@ -159,6 +118,22 @@ describe('DELETE /plaid/processor-link', () => {
     await send(atomic, 'DELETE', LINK, { identifier: 'user-1' });
     await expect(atomic.completeJob('user-1', EMPLOYER)).rejects.toThrow('does not run');
     expectRefusal(await send(atomic, 'GET', '/employer-matches/user-1'), 404);
+  });
+
+  it('stops a job that is just looking at its token', async () => {
+    let answer = (_live: boolean) => {};
+    let looks = 0;
+    const isProcessorTokenLive = () => {
+      looks += 1;
+      return looks === 1 || new Promise<boolean>((resolve) => (answer = resolve));
+    };
+    const atomic = await start({ settings: { jobDelayMs: 'manual' }, isProcessorTokenLive });
+    await register(atomic);
+    const completing = atomic.completeJob('user-1', EMPLOYER);
+    await send(atomic, 'DELETE', LINK, { identifier: 'user-1' });
+    answer(true);
+    await completing;
+    expect(atomic.ledger.effects('job_finished')).toHaveLength(0);
   });
 
   it.each([
@@ -266,136 +241,5 @@ describe('results', () => {
     expect(atomic.ledger.effects('job_abandoned')).toHaveLength(1);
     expectRefusal(await send(atomic, 'GET', '/employer-matches/user-1'), 404);
     expect(hooks.received).toHaveLength(0);
-  });
-});
-
-describe('webhooks', () => {
-  it.each([
-    [EMPLOYER, employerWebhook],
-    [RECURRENCE, recurringWebhook],
-  ] as const)('tell that %s has finished, signed over the raw body', async (job, fixture) => {
-    const hooks = await receiver();
-    const atomic = await start({ webhookUrl: hooks.url });
-    const registered = await register(atomic, job);
-    await atomic.ledger.waitForEffect('webhook_sent');
-    const { rawBody, headers } = hooks.received[0] ?? { rawBody: '', headers: {} };
-    expect(headers['x-hmac-signature-sha-256']).toBe(
-      createHmac('sha256', 'secret-1').update(rawBody).digest('hex'),
-    );
-    for (const name of ['content-type', 'ce-specversion', 'ce-source', 'ce-type'] as const) {
-      expect(headers[name]).toBe(fixture.headers[name]);
-    }
-    const body: unknown = JSON.parse(rawBody);
-    expect(body).toEqual({
-      eventType: fixture.body.eventType,
-      eventTime: headers['ce-time'],
-      user: { _id: expect.stringMatching(/^[0-9a-f]{24}$/), identifier: 'user-1' },
-      data: { processorLink: at(registered.body, 'data', '_id'), job },
-    });
-  });
-
-  it('are tried again three times at most, the same bytes each time', async () => {
-    const hooks = await receiver([500, 302, 404, 500]);
-    const atomic = await start({ webhookUrl: hooks.url });
-    await register(atomic);
-    await atomic.ledger.waitFor((entry) => entry.kind === 'effect' && entry.details.attempt === 4);
-    expect(atomic.ledger.effects('webhook_sent').map(({ details }) => details.status)).toEqual([
-      500, 302, 404, 500,
-    ]);
-    expect(new Set(hooks.received.map(({ rawBody, headers }) => `${headers['ce-id']} ${rawBody}`)).size).toBe(
-      1,
-    );
-  });
-
-  it('stop at the first 2xx', async () => {
-    const hooks = await receiver([503, 204]);
-    const atomic = await start({ webhookUrl: hooks.url });
-    await register(atomic);
-    await atomic.ledger.waitFor((entry) => entry.kind === 'effect' && entry.details.status === 204);
-    expect(hooks.received).toHaveLength(2);
-  });
-
-  it('are held until they are released', async () => {
-    const hooks = await receiver();
-    const atomic = await start({ webhookUrl: hooks.url, webhookMode: 'hold' });
-    for (const identifier of ['user-1', 'user-2']) await register(atomic, EMPLOYER, { identifier });
-    await atomic.ledger.waitForEffect('webhook_held', { userId: 'user-2' });
-    expect(hooks.received).toHaveLength(0);
-    expect(await atomic.webhooks.release('user-2')).toMatchObject([
-      { userId: 'user-2', answer: { status: 200 } },
-    ]);
-    expect(atomic.webhooks.held).toHaveLength(1);
-    await atomic.webhooks.release();
-    expect(hooks.received).toHaveLength(2);
-  });
-
-  it('are not sent when there are to be none, or nowhere to send them', async () => {
-    const hooks = await receiver();
-    const atomic = await start({ webhookUrl: hooks.url, webhookMode: 'none' });
-    await register(atomic);
-    await atomic.ledger.waitForEffect('webhook_dropped');
-    const unset = await start();
-    await register(unset);
-    await unset.ledger.waitForEffect('webhook_dropped');
-    unset.webhooks.url = hooks.url;
-    await unset.webhooks.send({ userId: 'user-1', job: EMPLOYER });
-    expect(hooks.received).toHaveLength(1);
-  });
-
-  it('can be sent by hand for any user, job and event, and forged', async () => {
-    const hooks = await receiver();
-    const atomic = await start({ webhookUrl: hooks.url, webhookMode: 'none' });
-    await atomic.webhooks.send({ userId: 'stranger', job: RECURRENCE });
-    await atomic.webhooks.send({
-      userId: 'user-1',
-      job: EMPLOYER,
-      eventType: 'task-status-updated',
-      data: {},
-    });
-    await atomic.webhooks.send({ userId: 'user-1', job: EMPLOYER, secret: 'forged', rawBody: '{"a": 1}' });
-    await atomic.webhooks.send({ userId: 'user-1', job: EMPLOYER, headers: { 'ce-type': 'other' } });
-    const bodies = hooks.received.map(({ rawBody }) => rawBody);
-    expect(at(JSON.parse(bodies[0] ?? ''), 'user', 'identifier')).toBe('stranger');
-    expect(hooks.received[1]?.headers['ce-type']).toBe('com.atomicfi.task-status-updated');
-    expect(bodies[2]).toBe('{"a": 1}');
-    expect(hooks.received[2]?.headers['x-hmac-signature-sha-256']).toBe(
-      createHmac('sha256', 'forged').update('{"a": 1}').digest('hex'),
-    );
-    expect(hooks.received[3]?.headers['ce-type']).toBe('other');
-  });
-
-  it('can be sent again to the byte, and signed with another secret from now on', async () => {
-    const hooks = await receiver();
-    const atomic = await start({ webhookUrl: hooks.url });
-    const sent = await atomic.webhooks.send({ userId: 'user-1', job: EMPLOYER });
-    atomic.webhooks.secret = 'rotated';
-    await atomic.webhooks.resend(sent);
-    const rotated = await atomic.webhooks.send({ userId: 'user-1', job: EMPLOYER });
-    expect(hooks.received[1]?.rawBody).toBe(hooks.received[0]?.rawBody);
-    const signature = 'x-hmac-signature-sha-256';
-    expect(hooks.received[1]?.headers[signature]).toBe(hooks.received[0]?.headers[signature]);
-    expect(rotated.headers[signature]).toBe(
-      createHmac('sha256', 'rotated').update(rotated.rawBody).digest('hex'),
-    );
-  });
-
-  it('arrive before the registration is answered when that answer is held', async () => {
-    const hooks = await receiver();
-    const atomic = await start({ webhookUrl: hooks.url });
-    atomic.faults.add({ operation: 'POST /plaid/processor-link', when: 'after', kind: { hold: 'answer' } });
-    const answer = register(atomic);
-    await atomic.ledger.waitForEffect('webhook_sent');
-    expect(atomic.ledger.requests()[0]?.outcome).toBe('open');
-    expect(atomic.faults.release('answer')).toBe(1);
-    expect((await answer).status).toBe(200);
-  });
-
-  it('record why nobody could be reached', async () => {
-    const hooks = await receiver();
-    hooks.close();
-    const atomic = await start({ webhookUrl: hooks.url, webhookRetryDelaysMs: [] });
-    await register(atomic);
-    const sent = await atomic.ledger.waitForEffect('webhook_sent');
-    expect(sent.details).toMatchObject({ attempt: 1, error: 'ECONNREFUSED' });
   });
 });

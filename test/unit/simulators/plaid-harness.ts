@@ -1,5 +1,8 @@
-import { startPlaidSimulator } from '../../../src/simulators';
-import type { PlaidSimulator, PlaidSimulatorOptions } from '../../../src/simulators/plaid-simulator';
+import {
+  type PlaidSimulator,
+  type PlaidSimulatorOptions,
+  startPlaidSimulator,
+} from '../../../src/simulators';
 import { at, call, startReceiver, textAt } from './webhook-receiver';
 
 export const KEYS = { 'plaid-client-id': 'client-1', 'plaid-secret': 'secret-1' };

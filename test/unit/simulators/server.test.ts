@@ -1,6 +1,7 @@
-import { startAtomicSimulator, startPlaidSimulator } from '../../../src/simulators';
-import type { AtomicSimulator } from '../../../src/simulators/atomic-simulator';
+import { setImmediate } from 'node:timers/promises';
+import { type AtomicSimulator, startAtomicSimulator, startPlaidSimulator } from '../../../src/simulators';
 import { faultSchema } from '../../../src/simulators/faults';
+import { Schedule } from '../../../src/simulators/schedule';
 import { at, call, startReceiver } from './webhook-receiver';
 
 const REGISTER = 'POST /plaid/processor-link';
@@ -108,6 +109,11 @@ describe('faults', () => {
     expect(atomic.faults.held('gate')).toBe(1);
     atomic.faults.release('gate');
     expect((await answer).status).toBe(200);
+    atomic.faults.add({ operation: REGISTER, kind: { hold: 'gate' } });
+    const cleared = register('user-2');
+    await atomic.ledger.waitForRequest(REGISTER, { userId: 'user-2' });
+    atomic.faults.clear();
+    expect((await cleared).status).toBe(200);
   });
 
   it('never answer, until the caller gives up', async () => {
@@ -191,6 +197,8 @@ describe('the ledger', () => {
 
 describe('closing', () => {
   it('frees the port, breaks held requests off and stops every timer', async () => {
+    const set = jest.spyOn(globalThis, 'setTimeout');
+    const clear = jest.spyOn(globalThis, 'clearTimeout');
     const hooks = await startReceiver([500]);
     atomic.settings.jobDelayMs = 0;
     atomic.webhooks.mode = 'send';
@@ -203,6 +211,10 @@ describe('closing', () => {
     const startedAtMs = performance.now();
     await atomic.close();
     await hanging;
+    const retry = set.mock.results[set.mock.calls.findIndex(([, delayMs]) => delayMs === 30_000)]?.value;
+    expect(retry).toBeDefined();
+    expect(clear).toHaveBeenCalledWith(retry);
+    jest.restoreAllMocks();
     expect(performance.now() - startedAtMs).toBeLessThan(1_000);
     await expect(register()).rejects.toThrow();
     const again = await startPlaidSimulator({
@@ -212,6 +224,20 @@ describe('closing', () => {
     });
     await again.close();
     hooks.close();
+  });
+});
+
+describe('a schedule', () => {
+  it('stops every timer at once and tells whoever waits', async () => {
+    const schedule = new Schedule();
+    const waiting = schedule.wait(3_600_000);
+    const act = jest.fn();
+    schedule.after(0, act);
+    schedule.stop();
+    expect(await waiting).toBe(false);
+    expect(await schedule.wait(0)).toBe(false);
+    await setImmediate();
+    expect(act).not.toHaveBeenCalled();
   });
 });
 
