@@ -14,12 +14,19 @@ const RETRYABLE: readonly FailureClass[] = ['transient', 'rate_limited', 'bank_d
 
 /**
  * The one translation of provider failures into what Temporal records: the type is a code of the closed list, the
- * message is ours, and the delay before the next attempt follows from the class. `attempt` counts from 1.
+ * message is ours, and the delay before the next attempt follows from the class. `attempt` counts from 1. With
+ * `endless` even a refusal is tried again, at growing intervals.
  */
-export function toApplicationFailure(error: ProviderError, attempt: number): ApplicationFailure {
+export function toApplicationFailure(
+  error: ProviderError,
+  attempt: number,
+  { endless = false } = {},
+): ApplicationFailure {
   const { failureClass, provider, code, requestId } = error.failure;
   const type = failureCodeOf(error.failure);
-  const nextRetryDelayMs = nextRetryDelay(error.failure, attempt);
+  const canPass = RETRYABLE.includes(failureClass);
+  const nextRetryDelayMs =
+    endless && !canPass ? doubling(10_000, attempt, 3_600_000) : nextRetryDelay(error.failure, attempt);
   const details: FailureDetails = {
     failureClass,
     provider,
@@ -29,15 +36,19 @@ export function toApplicationFailure(error: ProviderError, attempt: number): App
   return ApplicationFailure.create({
     type,
     message: `${FAILURES[type].message} [${error.message}]`,
-    nonRetryable: !RETRYABLE.includes(failureClass),
+    nonRetryable: !canPass && !endless,
     details: [details],
     ...(nextRetryDelayMs !== undefined && { nextRetryDelay: nextRetryDelayMs }),
   });
 }
 
 /** Throws the translation of a ProviderError, and anything else as it is. */
-export function rethrowAsApplicationFailure(error: unknown, attempt: number): never {
-  throw error instanceof ProviderError ? toApplicationFailure(error, attempt) : error;
+export function rethrowAsApplicationFailure(
+  error: unknown,
+  attempt: number,
+  options?: { endless: boolean },
+): never {
+  throw error instanceof ProviderError ? toApplicationFailure(error, attempt, options) : error;
 }
 
 /** A failure that no further attempt can change, by its code alone. */

@@ -13,6 +13,9 @@ const EXCHANGE_ATTEMPTS = 3;
 /** After a webhook, a result that is not there yet is asked for this often. */
 const NOT_YET_ATTEMPTS = 5;
 
+/** Removals settle once begun, and an operator may have to mend something before they succeed. */
+const UNDO = { settle: true, endless: true };
+
 /** What a link's workflow takes from the settings, read anew by each run. Milliseconds. */
 export interface LinkSettings {
   resultOverdueAfterMs: number;
@@ -57,8 +60,14 @@ const HISTORY_WEBHOOK_CODES = ['HISTORICAL_UPDATE', 'DEFAULT_UPDATE'];
 export function createActivities(dependencies: ActivityDependencies) {
   const { plaid, atomic, sealer, settings } = dependencies;
 
-  /** One attempt at a provider. `settle` leaves cancellation out, for calls whose outcome has to be known. */
-  async function attempt<T>(call: (options: CallOptions) => Promise<T>, settle = false): Promise<T> {
+  /**
+   * One attempt at a provider. `settle` leaves cancellation out, for calls whose outcome has to be known; `endless`
+   * lets Temporal try again whatever the answer, for what has to be undone.
+   */
+  async function attempt<T>(
+    call: (options: CallOptions) => Promise<T>,
+    { settle = false, endless = false } = {},
+  ): Promise<T> {
     const info = activityInfo();
     const requestId = dependencies.requestId?.();
     const signals = [
@@ -74,7 +83,7 @@ export function createActivities(dependencies: ActivityDependencies) {
       if (error instanceof DOMException && error.name === 'TimeoutError') {
         throw ApplicationFailure.retryable('The local attempt took too long.', 'provider_unavailable');
       }
-      return rethrowAsApplicationFailure(error, info.attempt);
+      return rethrowAsApplicationFailure(error, info.attempt, { endless });
     }
   }
 
@@ -216,13 +225,13 @@ export function createActivities(dependencies: ActivityDependencies) {
 
     /** Atomic `DELETE /plaid/processor-link`. Nothing there is a success. */
     async removeProcessorLink(request: { userId: string }): Promise<void> {
-      await attempt((options) => atomic.removeProcessorLink(request, options), true);
+      await attempt((options) => atomic.removeProcessorLink(request, options), UNDO);
     },
 
     /** Plaid `/item/remove`. An Item that is gone is a success. */
     async removeItem(request: { userId: string; sealedAccessToken: SealedToken }): Promise<void> {
       const accessToken = sealer.open('accessToken', request.userId, request.sealedAccessToken);
-      await attempt((options) => plaid.removeItem({ accessToken }, options), true);
+      await attempt((options) => plaid.removeItem({ accessToken }, options), UNDO);
     },
 
     /** Posts one event to `NOTIFY_URL` as a Standard Webhook. */

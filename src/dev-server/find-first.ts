@@ -1,0 +1,39 @@
+/** One way to get at an executable. It answers a path, or a sentence on why it has none; it may throw, which means the same. */
+export interface Way {
+  name: string;
+  find: () => Promise<{ path: string } | { reason: string }>;
+}
+
+export interface Attempt {
+  name: string;
+  reason: string;
+}
+
+/** No way led to an executable. The message lists what was tried and what to install. */
+export class ExecutableNotFoundError extends Error {
+  constructor(what: string, attempts: readonly Attempt[], remedies: readonly string[]) {
+    const tried = attempts.map(({ name, reason }) => `  - ${name}: ${reason.replaceAll('\n', '\n      ')}`);
+    const lines = [
+      `${what} was not found and could not be made. Tried in this order:`,
+      ...tried,
+      'Any one of these helps:',
+      ...remedies.map((remedy) => `  - ${remedy}`),
+    ];
+    super(lines.join('\n'));
+    this.name = 'ExecutableNotFoundError';
+  }
+}
+
+/** Tries the ways in order, until one answers a path. The reasons of those that did not are added to `attempts`. */
+export async function findFirst(ways: readonly Way[], attempts: Attempt[]): Promise<string | undefined> {
+  for (const { name, find } of ways) {
+    try {
+      const found = await find();
+      if ('path' in found) return found.path;
+      attempts.push({ name, reason: found.reason });
+    } catch (error) {
+      attempts.push({ name, reason: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  return undefined;
+}

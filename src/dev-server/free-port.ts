@@ -1,0 +1,28 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+
+/**
+ * The port, once it is known to be free on `ip`; for 0 a free one. Without this look a server that is already there
+ * would be taken for the one being started. Throws when the port is taken.
+ */
+export async function claimPort(ip: string, port: number): Promise<number> {
+  const server = createServer();
+  try {
+    server.listen(port, ip);
+    await once(server, 'listening');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EADDRINUSE') {
+      throw new Error(
+        `Port ${port} on ${ip} is taken by another process: end that one, or choose another port.`,
+      );
+    }
+    throw error;
+  }
+  const address = server.address();
+  const closed = once(server, 'close');
+  server.close();
+  await closed;
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has no port');
+  return address.port;
+}

@@ -1,0 +1,114 @@
+import { copyFile, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { withBuildLock } from './build-lock';
+import { findOnPath, isExecutable } from './executable-files';
+import { type Attempt, ExecutableNotFoundError, findFirst } from './find-first';
+import { runCommand } from './run-command';
+import { downloadWithSdk, findDownloaded } from './sdk-download';
+
+/** The version that temporal-cli/go.mod names; its go.sum holds the checksums of all modules. */
+export const TEMPORAL_CLI_VERSION = '1.5.1';
+const GO_PACKAGE = 'github.com/temporalio/cli/cmd/temporal';
+const VERSION_VARIABLE = 'github.com/temporalio/cli/temporalcli.Version';
+const GO_MODULE = join(__dirname, 'temporal-cli');
+const BUILD_TIMEOUT_MS = 30 * 60_000;
+
+export interface FindServerOptions {
+  /** PATH, to look for executables in. */
+  path: string;
+  /** Folder that keeps what was downloaded or built: see `cacheFolder`. */
+  cacheDir: string;
+  /** Told of long steps, line by line. */
+  log: (line: string) => void;
+  /** A file to use instead of searching. */
+  executable?: string;
+  /** In place of the SDK's download: answers the path of the executable that it put into `folder`. */
+  download?: (folder: string) => Promise<string>;
+  /** Time between two lines about a long step. */
+  progressEveryMs?: number;
+}
+
+/**
+ * The path of a Temporal CLI: on the PATH, in the cache, downloaded, or built from Go modules. Two processes at once make one
+ * between them. Throws {@link ExecutableNotFoundError} when every way fails.
+ */
+export async function findTemporalCli(options: FindServerOptions): Promise<string> {
+  const { path, cacheDir, log } = options;
+  if (options.executable !== undefined) return options.executable;
+  const built = join(cacheDir, `temporal-cli-${TEMPORAL_CLI_VERSION}`);
+  const downloads = join(cacheDir, 'downloads');
+  const download = options.download ?? ((folder: string) => downloadWithSdk('cli', folder, log));
+
+  const cached = async () => {
+    const file = (await isExecutable(built)) ? built : await findDownloaded('cli', downloads);
+    return file === undefined ? { reason: `nothing in ${cacheDir}` } : { path: file };
+  };
+  const attempts: Attempt[] = [];
+  const found = await findFirst(
+    [
+      {
+        name: '`temporal` on the PATH',
+        find: async () => {
+          const file = await findOnPath('temporal', path);
+          return file === undefined ? { reason: 'not there' } : { path: file };
+        },
+      },
+      { name: 'the cached one', find: cached },
+    ],
+    attempts,
+  );
+  if (found !== undefined) return found;
+
+  const make = async () => {
+    // Another process may have made it while this one waited for the lock.
+    const made = await cached();
+    if ('path' in made) return made.path;
+    log('No Temporal CLI is on the PATH or cached: trying to download it.');
+    return await findFirst(
+      [
+        { name: 'a download', find: async () => ({ path: await download(downloads) }) },
+        { name: 'a build from Go modules', find: () => build(options, built) },
+      ],
+      attempts,
+    );
+  };
+  const lockOptions = { folder: cacheDir, name: 'temporal-cli', timeoutMs: BUILD_TIMEOUT_MS, log };
+  const made = await withBuildLock(lockOptions, make);
+  if (made !== undefined) return made;
+  throw new ExecutableNotFoundError('The Temporal CLI', attempts, [
+    'install the Temporal CLI and have `temporal` on the PATH: https://docs.temporal.io/cli',
+    'install Go 1.25 or later and have `go` on the PATH (https://go.dev/doc/install): the CLI is then built here, once',
+    'set TEMPORAL_ADDRESS to a Temporal server that runs already',
+  ]);
+}
+
+async function build(options: FindServerOptions, target: string) {
+  const { path, cacheDir, log } = options;
+  const go = await findOnPath('go', path);
+  if (go === undefined) return { reason: 'needs `go`, which is not on the PATH' };
+  log(
+    `Building the Temporal CLI ${TEMPORAL_CLI_VERSION} from Go modules: about 5 minutes on 2 cores, once. It is kept in ${cacheDir}.`,
+  );
+  const startedAt = Date.now();
+  await mkdir(cacheDir, { recursive: true });
+  const folder = await mkdtemp(join(cacheDir, 'build-'));
+  try {
+    await copyFile(join(GO_MODULE, 'go.mod'), join(folder, 'go.mod'));
+    await copyFile(join(GO_MODULE, 'go.sum'), join(folder, 'go.sum'));
+    const binary = join(folder, 'temporal');
+    // -mod=readonly: what go.mod and go.sum do not name with a checksum is refused.
+    const flags = ['-mod=readonly', '-trimpath', '-buildvcs=false'];
+    const linkerFlags = `-s -w -X ${VERSION_VARIABLE}=${TEMPORAL_CLI_VERSION}`;
+    await runCommand(go, ['build', ...flags, '-ldflags', linkerFlags, '-o', binary, GO_PACKAGE], {
+      cwd: folder,
+      timeoutMs: BUILD_TIMEOUT_MS,
+      ...(options.progressEveryMs === undefined ? {} : { progressEveryMs: options.progressEveryMs }),
+      onProgress: (elapsedMs) => log(`Still building the Temporal CLI (${Math.round(elapsedMs / 1000)} s).`),
+    });
+    await rename(binary, target);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  log(`Built the Temporal CLI in ${Math.round((Date.now() - startedAt) / 1000)} s.`);
+  return { path: target };
+}

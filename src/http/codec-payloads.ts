@@ -1,0 +1,39 @@
+import type { Payload } from '@temporalio/common';
+import { z } from 'zod';
+
+const MAX_PAYLOADS = 10_000;
+
+/** Bytes in proto3 JSON: standard or URL-safe base64, padded or not. */
+const base64Schema = z.string().regex(/^[A-Za-z0-9+/_-]*={0,2}$/, 'must be base64');
+
+const payloadSchema = z.looseObject({
+  metadata: z.record(z.string(), base64Schema).nullish(),
+  data: base64Schema.nullish(),
+});
+/** A payload as Temporal's UI and CLI send it. */
+export type JsonPayload = z.infer<typeof payloadSchema>;
+
+/** Body of `/encode` and `/decode`, both ways: Temporal's `Payloads` message in proto3 JSON. */
+export const payloadsSchema = z.object({ payloads: z.array(payloadSchema).max(MAX_PAYLOADS) });
+
+export function fromJson(payload: JsonPayload): Payload {
+  const metadata = Object.entries(payload.metadata ?? {}).map(
+    ([key, value]) => [key, bytesOf(value)] as const,
+  );
+  return { metadata: Object.fromEntries(metadata), data: bytesOf(payload.data ?? '') };
+}
+
+export function toJson(payload: Payload): JsonPayload {
+  const metadata = Object.entries(payload.metadata ?? {}).map(
+    ([key, value]) => [key, base64Of(value)] as const,
+  );
+  return { metadata: Object.fromEntries(metadata), data: base64Of(payload.data ?? new Uint8Array()) };
+}
+
+function bytesOf(base64: string): Uint8Array {
+  return new Uint8Array(Buffer.from(base64, 'base64'));
+}
+
+function base64Of(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+}

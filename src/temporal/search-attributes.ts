@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ConnectionLike, isGrpcServiceError } from '@temporalio/client';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { temporal } from '@temporalio/proto';
+import { SEARCH_ATTRIBUTES } from '../contract/names';
+import { GRPC_STATUS } from './grpc-status';
+
+export const linkStateKey = defineSearchAttributeKey(SEARCH_ATTRIBUTES.linkState, 'KEYWORD');
+export const linkJobsKey = defineSearchAttributeKey(SEARCH_ATTRIBUTES.linkJobs, 'KEYWORD_LIST');
+export const plaidItemIdKey = defineSearchAttributeKey(SEARCH_ATTRIBUTES.plaidItemId, 'KEYWORD');
+
+const { INDEXED_VALUE_TYPE_KEYWORD, INDEXED_VALUE_TYPE_KEYWORD_LIST } =
+  temporal.api.enums.v1.IndexedValueType;
+
+const WANTED: readonly { name: string; type: number; cliType: string }[] = [
+  { name: linkStateKey.name, type: INDEXED_VALUE_TYPE_KEYWORD, cliType: 'Keyword' },
+  { name: linkJobsKey.name, type: INDEXED_VALUE_TYPE_KEYWORD_LIST, cliType: 'KeywordList' },
+  { name: plaidItemIdKey.name, type: INDEXED_VALUE_TYPE_KEYWORD, cliType: 'Keyword' },
+];
+
+/** For Temporal's own tools: `LinkState=Keyword` and so on, as `temporal server start-dev --search-attribute` takes it. */
+export const SEARCH_ATTRIBUTE_FLAGS = WANTED.map(({ name, cliType }) => `${name}=${cliType}`);
+
+/** The search attributes are not there and could not be added. The message says what to do. */
+export class SearchAttributesError extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'SearchAttributesError';
+  }
+}
+
+/**
+ * Registers the project's search attributes where they are missing, and waits until they can be used (servers cache a
+ * namespace's attributes for some seconds). Names in `added` and `present`. Throws {@link SearchAttributesError}.
+ */
+export async function ensureSearchAttributes(
+  connection: ConnectionLike,
+  namespace: string,
+  { timeoutMs = 30_000 }: { timeoutMs?: number } = {},
+): Promise<{ added: string[]; present: string[] }> {
+  const deadline = Date.now() + timeoutMs;
+  return connection.withDeadline(deadline, async () => {
+    const known = await listKnown(connection, namespace);
+    const missing = WANTED.filter(({ name }) => known[name] === undefined);
+    const clash = WANTED.find(({ name, type }) => known[name] !== undefined && known[name] !== type);
+    if (clash) {
+      throw new SearchAttributesError(
+        `Namespace "${namespace}" has a search attribute ${clash.name} that is not of type ${clash.cliType}.`,
+      );
+    }
+    if (missing.length > 0) await add(connection, namespace, missing);
+    await untilUsable(connection, namespace, deadline);
+    const added = missing.map(({ name }) => name);
+    return { added, present: WANTED.map(({ name }) => name).filter((name) => !added.includes(name)) };
+  });
+}
+
+async function listKnown(connection: ConnectionLike, namespace: string): Promise<Record<string, number>> {
+  try {
+    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+    return customAttributes;
+  } catch (error) {
+    throw explained(error, namespace);
+  }
+}
+
+async function add(
+  connection: ConnectionLike,
+  namespace: string,
+  missing: readonly { name: string; type: number }[],
+): Promise<void> {
+  try {
+    await connection.operatorService.addSearchAttributes({
+      namespace,
+      searchAttributes: Object.fromEntries(missing.map(({ name, type }) => [name, type])),
+    });
+  } catch (error) {
+    // Another process of this project was quicker.
+    if (isGrpcServiceError(error) && error.code === GRPC_STATUS.ALREADY_EXISTS) return;
+    throw explained(error, namespace);
+  }
+}
+
+/** A visibility query that names them is refused until the server has taken note of all of them. */
+async function untilUsable(connection: ConnectionLike, namespace: string, deadline: number): Promise<void> {
+  const query = WANTED.map(({ name }) => `${name} = 'none'`).join(' AND ');
+  for (;;) {
+    try {
+      await connection.workflowService.countWorkflowExecutions({ namespace, query });
+      return;
+    } catch (error) {
+      const unknownYet = isGrpcServiceError(error) && error.code === GRPC_STATUS.INVALID_ARGUMENT;
+      if (!unknownYet || Date.now() + 250 > deadline) throw explained(error, namespace);
+    }
+    await sleep(250);
+  }
+}
+
+function explained(error: unknown, namespace: string): SearchAttributesError {
+  const byHand = WANTED.map(
+    ({ name, cliType }) =>
+      `temporal operator search-attribute create --namespace ${namespace} --name ${name} --type ${cliType}`,
+  ).join('\n  ');
+  const reason = isGrpcServiceError(error) ? error.details : 'the server could not be asked';
+  return new SearchAttributesError(
+    `Search attributes of namespace "${namespace}" could not be set up: ${reason}\nAn operator can add them:\n  ${byHand}`,
+    error,
+  );
+}

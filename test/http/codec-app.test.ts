@@ -1,0 +1,164 @@
+import { toJson } from '../../src/http/codec-payloads';
+import {
+  call,
+  closeCodecApps,
+  codecApp,
+  codecOf,
+  encrypted,
+  NAMESPACE,
+  payloadOf,
+  plain,
+  SECRET_VALUE,
+  TOKEN,
+} from './support/codec-test-app';
+import { expectProblem } from './support/problem';
+
+afterEach(closeCodecApps);
+
+describe('translation', () => {
+  test('decodes what the codec encoded, in order', async () => {
+    const { app } = codecApp();
+    const values = [SECRET_VALUE, [], 'text', 5];
+    const payloads = (await codecOf(NAMESPACE).encode(values.map(payloadOf))).map(toJson);
+    const response = await app.inject(call('/decode', { payloads }));
+    expect(response.statusCode).toBe(200);
+    expect(response.json()).toEqual({ payloads: values.map((value) => toJson(payloadOf(value))) });
+  });
+
+  test('encodes so that its own decoding gives the same back', async () => {
+    const { app } = codecApp();
+    const { payloads } = (await app.inject(call('/encode', { payloads: [plain()] }))).json<{
+      payloads: object[];
+    }>();
+    expect(JSON.stringify(payloads)).not.toContain(plain().data);
+    const response = await app.inject(call('/decode', { payloads }));
+    expect(response.json()).toEqual({ payloads: [plain()] });
+  });
+
+  test('hands a payload that is not encrypted back as it came, beside one that is', async () => {
+    const { app } = codecApp();
+    const foreign = { metadata: { encoding: 'anNvbi9wbGFpbg==' }, data: 'eyJhIjoxfQ==', extra: [1] };
+    const response = await app.inject(call('/decode', { payloads: [foreign, ...(await encrypted()), {}] }));
+    expect(response.json()).toEqual({ payloads: [foreign, plain(), {}] });
+  });
+
+  test('takes URL-safe and unpadded base64, as proto3 JSON allows', async () => {
+    const { app } = codecApp();
+    const [payload] = await encrypted();
+    const data = payload?.data?.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '');
+    const response = await app.inject(call('/decode', { payloads: [{ ...payload, data }] }));
+    expect(response.json()).toEqual({ payloads: [plain()] });
+  });
+
+  test('takes none, null and missing fields', async () => {
+    const { app } = codecApp();
+    expect((await app.inject(call('/decode', { payloads: [] }))).json()).toEqual({ payloads: [] });
+    const empty = [{ metadata: null, data: null }];
+    expect((await app.inject(call('/encode', { payloads: empty }))).statusCode).toBe(200);
+  });
+
+  test.each<[string, (payload: { metadata?: object; data?: string }) => object]>([
+    ['altered', ({ data = '', ...rest }) => ({ ...rest, data: `${data.slice(0, -8)}AAAAAAA=` })],
+    ['cut short', ({ data = '', ...rest }) => ({ ...rest, data: data.slice(0, 16) })],
+    [
+      'of a key that is not there',
+      (payload) => ({
+        ...payload,
+        metadata: { ...payload.metadata, 'encryption-key-id': Buffer.from('k9').toString('base64') },
+      }),
+    ],
+  ])('refuses a payload that is %s, without a word of it', async (_name, change) => {
+    const { app, logText } = codecApp();
+    const [payload = {}] = await encrypted();
+    const response = await app.inject(
+      call('/decode', { payloads: [change({ metadata: payload.metadata ?? {}, data: payload.data ?? '' })] }),
+    );
+    expectProblem(response, 400, 'invalid_request');
+    expect(response.body + logText()).not.toContain('SECRET');
+  });
+
+  test.each<[string, unknown]>([
+    ['a list', []],
+    ['nothing', null],
+    ['an object without payloads', {}],
+    ['payloads that are no list', { payloads: {} }],
+    ['a payload that is a string', { payloads: ['x'] }],
+    ['a payload that is null', { payloads: [null] }],
+    ['data that is a number', { payloads: [{ data: 5 }] }],
+    ['data that is no base64', { payloads: [{ data: '!!' }] }],
+    ['metadata that is a list', { payloads: [{ metadata: ['x'] }] }],
+    ['metadata that is no base64', { payloads: [{ metadata: { encoding: 'binary/encrypted!' } }] }],
+    ['too many payloads', { payloads: Array.from({ length: 10_001 }, () => ({})) }],
+  ])('refuses %s as 400', async (_name, body) => {
+    const { app, codec } = codecApp();
+    for (const path of ['/decode', '/encode']) {
+      expectProblem(await app.inject(call(path, body)), 400, 'invalid_request');
+    }
+    expect(codec.worked).toBe(0);
+  });
+
+  test.each(['', '{', '{"payloads":[{"__proto__":{"x":1}}]}', '{"payloads":[],"__proto__":{}}'])(
+    'refuses the body %j as 400',
+    async (payload) => {
+      const { app } = codecApp();
+      expectProblem(await app.inject({ ...call('/decode', {}), payload }), 400, 'invalid_request');
+    },
+  );
+
+  test('refuses other types as 415, larger bodies as 413, other methods as 405, other paths as 404', async () => {
+    const { app, codec } = codecApp({ bodyLimitBytes: 500 });
+    const body = { payloads: await encrypted() };
+    const text = call('/decode', body, { 'content-type': 'text/plain' });
+    expectProblem(await app.inject(text), 415, 'unsupported_media_type');
+    const large = call('/decode', { payloads: [{ data: 'A'.repeat(600) }] });
+    expectProblem(await app.inject(large), 413, 'payload_too_large');
+    expectProblem(await app.inject({ ...call('/decode', body), method: 'GET' }), 405, 'method_not_allowed');
+    expectProblem(await app.inject(call('/other', body)), 404, 'not_found');
+    expect(codec.worked).toBe(0);
+  });
+
+  test('no payload is in the log, whatever happens to it', async () => {
+    const { app, logText } = codecApp();
+    const [payload = {}] = await encrypted();
+    await app.inject(call('/decode', { payloads: [payload] }));
+    await app.inject(call('/encode', { payloads: [plain()] }));
+    await app.inject(call('/decode', { payloads: [payload], SECRET: 1 }));
+    await app.inject(call(`/decode?SECRET=${TOKEN}`, { payloads: [{ data: 'SECRET!' }] }));
+    expect(logText()).toContain('"route":"/decode"');
+    for (const secret of ['SECRET', TOKEN, payload.data ?? '-', plain().data ?? '-']) {
+      expect(logText()).not.toContain(secret);
+    }
+  });
+
+  test('/livez needs nothing', async () => {
+    expect((await codecApp().app.inject({ url: '/livez' })).json()).toEqual({ status: 'alive' });
+  });
+});
+
+describe('namespaces', () => {
+  test.each<[string, number]>([
+    ['other', 403],
+    [NAMESPACE.toUpperCase(), 403],
+    [`${NAMESPACE}, ${NAMESPACE}`, 403],
+    ['', 403],
+  ])('the namespace %j is refused', async (namespace, status) => {
+    const { app, codec } = codecApp();
+    const options = call('/decode', { payloads: await encrypted() }, { 'x-namespace': namespace });
+    expectProblem(await app.inject(options), status, 'unauthorized');
+    expect(codec.worked).toBe(0);
+  });
+
+  test('a request that names no namespace is refused as 400', async () => {
+    const { app, codec } = codecApp();
+    const { headers, ...options } = call('/decode', { payloads: await encrypted() });
+    const { 'x-namespace': _left, ...rest } = headers ?? {};
+    expectProblem(await app.inject({ ...options, headers: rest }), 400, 'invalid_request');
+    expect(codec.worked).toBe(0);
+  });
+
+  test('a payload of another namespace does not decode under this one', async () => {
+    const { app } = codecApp();
+    const response = await app.inject(call('/decode', { payloads: await encrypted('other') }));
+    expectProblem(response, 400, 'invalid_request');
+  });
+});

@@ -1,0 +1,114 @@
+import { setTimeout } from 'node:timers/promises';
+import type { InjectOptions } from 'fastify';
+import { expectProblem } from './support/problem';
+import { authorized, closeApps, testApp } from './support/test-app';
+
+afterEach(closeApps);
+
+const KEYS = [
+  { name: 'one', key: 'key-1' },
+  { name: 'two', key: 'key-2' },
+];
+const as = (key: string, remoteAddress = '10.0.0.1'): InjectOptions => ({
+  url: '/v1/links/u',
+  headers: { authorization: `Bearer ${key}` },
+  remoteAddress,
+});
+
+test('a key that has used up its limit is refused, from any address, and others are not', async () => {
+  const { app, links } = testApp({ apiKeys: () => KEYS, limits: { requestsPerMinutePerKey: 3 } });
+  for (let index = 0; index < 3; index += 1) {
+    expect((await app.inject(as('key-1', `10.0.0.${index}`))).statusCode).toBe(200);
+  }
+  const refused = await app.inject(as('key-1', '10.0.0.9'));
+  expectProblem(refused, 429, 'too_many_requests');
+  expect(Number(refused.headers['retry-after'])).toBeLessThanOrEqual(60);
+  expect((await app.inject(as('key-2'))).statusCode).toBe(200);
+  expect(links.calls).toHaveLength(4);
+});
+
+test('a key is limited over all routes together', async () => {
+  const { app } = testApp({ limits: { requestsPerMinutePerKey: 2 } });
+  expect((await app.inject(authorized({ url: '/v1/links' }))).statusCode).toBe(200);
+  expect((await app.inject(authorized({ method: 'DELETE', url: '/v1/links/u' }))).statusCode).toBe(202);
+  expectProblem(await app.inject(authorized({ url: '/v1/links/u' })), 429, 'too_many_requests');
+});
+
+test('an address that guesses keys is refused before its next guess is looked at', async () => {
+  const { app } = testApp({ apiKeys: () => KEYS, limits: { requestsPerMinutePerAddress: 3 } });
+  for (let index = 0; index < 3; index += 1) {
+    expectProblem(await app.inject(as(`guess-${index}`)), 401, 'unauthorized');
+  }
+  expectProblem(await app.inject(as('key-1')), 429, 'too_many_requests');
+  expect((await app.inject(as('key-1', '10.0.0.2'))).statusCode).toBe(200);
+});
+
+test('webhooks have a limit of their own', async () => {
+  const { app } = testApp({ limits: { requestsPerMinutePerAddress: 1, webhooksPerMinutePerAddress: 2 } });
+  const webhook = { method: 'POST', url: '/webhooks/atomic', payload: {} } as const;
+  expectProblem(await app.inject(webhook), 401, 'invalid_signature');
+  expectProblem(await app.inject(webhook), 401, 'invalid_signature');
+  expectProblem(await app.inject(webhook), 429, 'too_many_requests');
+  expect((await app.inject(authorized({ url: '/v1/links/u' }))).statusCode).toBe(200);
+});
+
+test('probes are not limited, and 0 turns a limit off', async () => {
+  const { app } = testApp({
+    limits: { requestsPerMinutePerAddress: 1, requestsPerMinutePerKey: 0, webhooksPerMinutePerAddress: 1 },
+  });
+  for (let index = 0; index < 5; index += 1) {
+    expect((await app.inject({ url: '/livez' })).statusCode).toBe(200);
+    const from = { remoteAddress: `10.0.1.${index}` };
+    expect((await app.inject(authorized({ url: '/v1/links/u', ...from }))).statusCode).toBe(200);
+  }
+});
+
+test("a proxy's word for the address counts only where the proxy is trusted", async () => {
+  const limits = { requestsPerMinutePerAddress: 1 };
+  const behind = (address: string): InjectOptions =>
+    authorized({ url: '/v1/links/u', remoteAddress: '10.0.0.1', headers: { 'x-forwarded-for': address } });
+  const trusting = testApp({ limits, trustProxy: '10.0.0.1' }).app;
+  expect((await trusting.inject(behind('1.1.1.1'))).statusCode).toBe(200);
+  expect((await trusting.inject(behind('2.2.2.2'))).statusCode).toBe(200);
+  expectProblem(await trusting.inject(behind('1.1.1.1')), 429, 'too_many_requests');
+  const wary = testApp({ limits }).app;
+  expect((await wary.inject(behind('1.1.1.1'))).statusCode).toBe(200);
+  expectProblem(await wary.inject(behind('2.2.2.2')), 429, 'too_many_requests');
+});
+
+test('under pressure everything but probes is answered 503 at once', async () => {
+  const { app, links } = testApp({ limits: { maxHeapUsedBytes: 1 } });
+  await app.ready();
+  // Memory is sampled once a second.
+  while (!app.isUnderPressure()) await setTimeout(20);
+  const answers: InjectOptions[] = [
+    authorized({ url: '/v1/links/u' }),
+    { method: 'POST', url: '/webhooks/atomic', payload: {} },
+    { url: '/openapi.json' },
+  ];
+  for (const options of answers) expectProblem(await app.inject(options), 503, 'overloaded');
+  for (const url of ['/livez', '/readyz', '/metrics']) {
+    expect((await app.inject({ url })).statusCode).toBe(200);
+  }
+  expect(links.calls.map(({ method }) => method)).toEqual(['checkReachable']);
+});
+
+test('every answer has the headers that browsers heed', async () => {
+  const { app } = testApp({ limits: { requestsPerMinutePerKey: 1 } });
+  const answers = [
+    await app.inject(authorized({ url: '/v1/links/u' })),
+    await app.inject(authorized({ url: '/v1/links/u' })),
+    await app.inject({ url: '/v1/links/u' }),
+    await app.inject({ url: '/nowhere' }),
+  ];
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 429, 401, 404]);
+  for (const { headers } of answers) {
+    expect(headers).toMatchObject({
+      'content-security-policy': "default-src 'none';frame-ancestors 'none'",
+      'x-content-type-options': 'nosniff',
+      'strict-transport-security': expect.stringContaining('max-age='),
+      'cache-control': 'no-store',
+    });
+    expect(headers['x-powered-by']).toBeUndefined();
+  }
+});

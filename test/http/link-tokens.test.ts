@@ -1,0 +1,79 @@
+import type { FailureClass } from '../../src/contract/failures';
+import { FAILURE_CLASSES } from '../../src/contract/failures';
+import { ProviderError } from '../../src/providers/provider-error';
+import { expectProblem } from './support/problem';
+import { linkClientError } from './support/scripted-links';
+import { authorized, closeApps, testApp } from './support/test-app';
+
+afterEach(closeApps);
+
+const post = (payload: object) => authorized({ method: 'POST', url: '/v1/link-tokens', payload });
+
+test('answers a Link token whose webhooks come back to this service', async () => {
+  const requests: unknown[] = [];
+  const { app } = testApp({
+    publicUrl: 'https://links.example.com/base/',
+    createLinkToken: async (...args) => {
+      requests.push(args);
+      return { linkToken: 'link-sandbox-new', expiration: '2030-01-01T04:00:00Z' };
+    },
+  });
+  const response = await app.inject(post({ userId: 'a:b' }));
+  expect(response.statusCode).toBe(200);
+  expect(response.json()).toEqual({ linkToken: 'link-sandbox-new', expiration: '2030-01-01T04:00:00Z' });
+  expect(requests).toEqual([
+    [
+      { userId: 'a:b', webhookUrl: 'https://links.example.com/base/webhooks/plaid/a:b' },
+      { requestId: response.headers['x-request-id'] },
+    ],
+  ]);
+});
+
+test('with mode update it asks the link for a token of update mode', async () => {
+  const { app, links } = testApp({
+    createLinkToken: () => Promise.reject(new Error('not for update mode')),
+  });
+  const response = await app.inject(post({ userId: 'user-0001', mode: 'update' }));
+  expect(response.statusCode).toBe(200);
+  expect(response.json()).toMatchObject({ linkToken: 'link-sandbox-update' });
+  expect(links.callsOf('createRepairLinkToken')[0]?.[0]).toBe('user-0001');
+});
+
+test.each(['not_needed', 'not_linked'])('answers 409 %s in update mode', async (code) => {
+  const { app, links } = testApp();
+  links.failWith(() => linkClientError(code));
+  expectProblem(await app.inject(post({ userId: 'user-0001', mode: 'update' })), 409, code);
+});
+
+const passing: FailureClass[] = ['transient', 'rate_limited', 'bank_down'];
+
+test.each(FAILURE_CLASSES)(
+  "Plaid's failure of class %s is answered by what can be done",
+  async (failureClass) => {
+    const { app } = testApp({
+      createLinkToken: async () => {
+        throw new ProviderError({
+          provider: 'plaid',
+          operation: 'POST /link/token/create',
+          failureClass,
+          code: 'SECRET_CODE',
+          retryAfterMs: 2001,
+          ambiguous: false,
+        });
+      },
+    });
+    const response = await app.inject(post({ userId: 'user-0001' }));
+    if (passing.includes(failureClass)) {
+      expectProblem(response, 503, 'provider_unavailable');
+      expect(response.headers['retry-after']).toBe('3');
+    } else {
+      expectProblem(
+        response,
+        500,
+        failureClass === 'configuration' ? 'configuration_error' : 'internal_error',
+      );
+      expect(response.headers['retry-after']).toBeUndefined();
+    }
+    expect(response.body).not.toContain('SECRET_CODE');
+  },
+);

@@ -1,0 +1,90 @@
+import pino from 'pino';
+import { Registry } from 'prom-client';
+import { createProbeApp } from '../../src/http/probes';
+import { expectProblem } from './support/problem';
+import { linkClientError } from './support/scripted-links';
+import { authorized, closeApps, testApp } from './support/test-app';
+
+afterEach(closeApps);
+
+test('/livez is alive whatever Temporal does', async () => {
+  const { app, links } = testApp();
+  links.failWith(() => linkClientError('temporal_unavailable'));
+  const response = await app.inject({ url: '/livez' });
+  expect([response.statusCode, response.json()]).toEqual([200, { status: 'alive' }]);
+});
+
+test('/readyz is ready while Temporal is reachable, and 503 otherwise, whatever the failure', async () => {
+  const { app, links } = testApp();
+  const ready = await app.inject({ url: '/readyz' });
+  expect([ready.statusCode, ready.json()]).toEqual([200, { status: 'ready' }]);
+  for (const error of [linkClientError('temporal_unavailable'), new Error('connect ECONNREFUSED')]) {
+    links.script({ checkReachable: () => Promise.reject(error) });
+    const response = await app.inject({ url: '/readyz' });
+    expectProblem(response, 503, 'temporal_unavailable');
+    expect(response.body).not.toContain('ECONNREFUSED');
+  }
+});
+
+test('/readyz answers within 5 s when Temporal does not answer at all', async () => {
+  jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
+  try {
+    const { app, links } = testApp();
+    await app.ready();
+    links.script({ checkReachable: () => new Promise(() => undefined) });
+    const answer = app.inject({ url: '/readyz' });
+    const asked = () => links.callsOf('checkReachable').length > 0;
+    while (!asked()) await new Promise((resolve) => setImmediate(resolve));
+    jest.advanceTimersByTime(5000);
+    expectProblem(await answer, 503, 'temporal_unavailable');
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
+describe('/metrics', () => {
+  test('counts requests by route pattern and names nobody', async () => {
+    const { app } = testApp();
+    await app.inject(authorized({ url: '/v1/links/someone-SECRET' }));
+    await app.inject(authorized({ url: '/v1/links/a%20SECRET' }));
+    await app.inject({ url: '/SECRET/path' });
+    await app.inject({ url: '/v1/links/u', headers: { authorization: 'Bearer SECRET' } });
+    const response = await app.inject({ url: '/metrics' });
+    expect(response.headers['content-type']).toMatch(/^text\/plain; version=0\.0\.4/);
+    const count = (route: string, status: number) =>
+      `processor_link_http_request_duration_seconds_count{method="GET",route="${route}",status="${status}"} 1\n`;
+    expect(response.body).toContain(count('/v1/links/:userId', 200));
+    expect(response.body).toContain(count('/v1/links/:userId', 400));
+    expect(response.body).toContain(count('/v1/links/:userId', 401));
+    expect(response.body).toContain(count('unmatched', 404));
+    expect(response.body).not.toContain('SECRET');
+  });
+
+  test('has no series of its own for every path that is asked for', async () => {
+    const { app, metrics } = testApp();
+    for (let index = 0; index < 50; index += 1) await app.inject({ url: `/nowhere/${index}` });
+    const text = await metrics.metrics();
+    expect(text.match(/duration_seconds_count\{/g)).toHaveLength(1);
+  });
+});
+
+describe('the probes of a process without an API', () => {
+  const app = createProbeApp({
+    checkReady: async () => {
+      if (!ready) throw new Error('not polling');
+    },
+    metrics: new Registry(),
+    logger: pino({ level: 'silent' }),
+  });
+  let ready = true;
+  afterAll(() => app.close());
+
+  test('are the same three, and nothing else', async () => {
+    expect((await app.inject({ url: '/livez' })).statusCode).toBe(200);
+    expect((await app.inject({ url: '/readyz' })).statusCode).toBe(200);
+    expect((await app.inject({ url: '/metrics' })).statusCode).toBe(200);
+    expectProblem(await app.inject({ url: '/v1/links' }), 404, 'not_found');
+    ready = false;
+    expectProblem(await app.inject({ url: '/readyz' }), 503, 'temporal_unavailable');
+  });
+});

@@ -1,0 +1,210 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { Connection, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import { Client } from '@temporalio/client';
+import type { NativeConnection } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
+import { createActivities, type LinkSettings } from '../../activities';
+import type { Job } from '../../src/contract/jobs';
+import { QUERIES, SIGNALS, UPDATES, WORKFLOW_TYPE, workflowIdOf } from '../../src/contract/names';
+import type { NotificationEvent } from '../../src/contract/notifications';
+import type { LinkView } from '../../src/contract/schemas';
+import type { JobReport, ProcessorLinkInput } from '../../src/contract/workflow';
+import { createAtomic } from '../../src/providers/atomic';
+import { createPlaid } from '../../src/providers/plaid';
+import { startAtomicSimulator, startPlaidSimulator } from '../../src/simulators';
+import type { AtomicSimulator } from '../../src/simulators/atomic-simulator';
+import type { PlaidSimulator } from '../../src/simulators/plaid-simulator';
+import { createDataConverter } from '../../src/temporal/data-converter';
+import { parseKeyRing } from '../../src/temporal/key-ring';
+import { createTokenSealer } from '../../src/temporal/sealing';
+import { workflowBundle } from './workflow-bundle';
+
+export const EMPLOYER: Job = 'employer-classification';
+export const RECURRING: Job = 'recurrence-detection';
+
+export const DEFAULT_SETTINGS: LinkSettings = {
+  resultOverdueAfterMs: 15 * 60_000,
+  resultGiveUpAfterMs: 7 * 24 * 3_600_000,
+  waitForHistoryMs: 0,
+  removeItemOnUnlink: true,
+  notify: false,
+};
+
+/**
+ * `fast`: steps are tried locally first, as in production. `slow`: every local attempt fails, so that each step takes the
+ * way of an activity.
+ */
+export type Path = 'fast' | 'slow';
+
+export type Handle = WorkflowHandleWithFirstExecutionRunId;
+
+export interface LinkWorld {
+  client: Client;
+  plaid: PlaidSimulator;
+  atomic: AtomicSimulator;
+  taskQueue: string;
+  notifications: NotificationEvent[];
+  settings: LinkSettings;
+  /** Starts a link for a new user, or for `user`, from a fresh public token. */
+  start(
+    options?: StartOptions,
+  ): Promise<{ handle: Handle; userId: string; itemId: string; accountId: string }>;
+  close(): Promise<void>;
+}
+
+export interface StartOptions {
+  userId?: string;
+  jobs?: Job[];
+  accounts?: Parameters<PlaidSimulator['createPublicToken']>[0] extends infer T
+    ? T extends { accounts?: infer A }
+      ? A
+      : never
+    : never;
+  accountId?: string;
+  fromAccessToken?: boolean;
+  input?: Partial<ProcessorLinkInput>;
+}
+
+/** The real workflow and activities in a real worker, against the simulators over HTTP. */
+export async function startLinkWorld(options: {
+  connection: Connection;
+  nativeConnection: NativeConnection;
+  namespace?: string;
+  settings?: Partial<LinkSettings>;
+  path?: Path;
+  maxCachedWorkflows?: number;
+}): Promise<LinkWorld> {
+  const { connection, nativeConnection, namespace = 'default', path = 'fast' } = options;
+  const plaid = await startPlaidSimulator({ clientId: 'client', secret: 'plaid-secret' });
+  const atomic = await startAtomicSimulator({
+    apiKey: 'atomic-key',
+    apiSecret: 'atomic-secret',
+    webhookMode: 'none',
+    isProcessorTokenLive: (token) => plaid.isProcessorTokenLive(token),
+    settings: { jobDelayMs: 0 },
+  });
+  const keyRing = parseKeyRing(`test:${randomBytes(32).toString('base64')}`);
+  const sealer = createTokenSealer(keyRing);
+  const settings: LinkSettings = { ...DEFAULT_SETTINGS, ...options.settings };
+  const notifications: NotificationEvent[] = [];
+  const activities = createActivities({
+    plaid: createPlaid({ clientId: 'client', secret: 'plaid-secret', baseUrl: plaid.url, timeoutMs: 3_000 }),
+    atomic: createAtomic({
+      apiKey: 'atomic-key',
+      apiSecret: 'atomic-secret',
+      baseUrl: atomic.url,
+      timeoutMs: 3_000,
+    }),
+    sealer,
+    settings,
+    postNotification: async (event) => {
+      notifications.push(event);
+    },
+  });
+  const dataConverter = createDataConverter({ keyRing, namespace });
+  const taskQueue = `test-${randomUUID()}`;
+  const worker = await Worker.create({
+    connection: nativeConnection,
+    namespace,
+    taskQueue,
+    workflowBundle: await workflowBundle(),
+    activities,
+    dataConverter,
+    shutdownGraceTime: '1s',
+    ...(options.maxCachedWorkflows !== undefined && { maxCachedWorkflows: options.maxCachedWorkflows }),
+    ...(path === 'slow' && { interceptors: { activity: [refuseLocalAttempts] } }),
+  });
+  const running = worker.run();
+  const client = new Client({ connection, namespace, dataConverter });
+  return {
+    client,
+    plaid,
+    atomic,
+    taskQueue,
+    notifications,
+    settings,
+    async start({ userId = `user-${randomUUID()}`, jobs = [EMPLOYER], ...rest } = {}) {
+      const item = { userId, ...(rest.accounts !== undefined && { accounts: rest.accounts }) };
+      const made = rest.fromAccessToken ? plaid.createItem(item) : plaid.createPublicToken(item);
+      const token =
+        'accessToken' in made
+          ? { sealedAccessToken: sealer.seal('accessToken', userId, made.accessToken) }
+          : { sealedPublicToken: sealer.seal('publicToken', userId, made.publicToken) };
+      const input: ProcessorLinkInput = {
+        userId,
+        ...token,
+        jobs,
+        ...(rest.accountId !== undefined && { accountId: rest.accountId }),
+        ...rest.input,
+      };
+      const handle = await client.workflow.start(WORKFLOW_TYPE, {
+        workflowId: workflowIdOf(userId),
+        taskQueue,
+        args: [input],
+      });
+      return { handle, userId, itemId: made.itemId, accountId: made.accounts[0]?.accountId ?? '' };
+    },
+    async close() {
+      worker.shutdown();
+      await running;
+      await plaid.close();
+      await atomic.close();
+    },
+  };
+}
+
+/** Makes every local attempt fail in a way that may pass, so that the step goes on as an activity. */
+function refuseLocalAttempts(context: import('@temporalio/activity').Context) {
+  return {
+    inbound: {
+      async execute(
+        input: import('@temporalio/worker').ActivityExecuteInput,
+        next: import('@temporalio/worker').Next<
+          import('@temporalio/worker').ActivityInboundCallsInterceptor,
+          'execute'
+        >,
+      ) {
+        if (context.info.isLocal && context.info.activityType !== 'readSettings') {
+          throw new Error('no local attempts in this test');
+        }
+        return next(input);
+      },
+    },
+  };
+}
+
+export const getLink = (handle: Handle): Promise<LinkView> => handle.query(QUERIES.getLink);
+export const getJob = (handle: Handle, job: Job): Promise<JobReport | null> =>
+  handle.query(QUERIES.getJobResult, job);
+
+/** Atomic's webhook, as the HTTP API passes it on; every call is another body unless `bodySha256` is given. */
+export function webhook(
+  handle: Handle,
+  job: Job,
+  bodySha256: string = randomBytes(32).toString('hex'),
+): Promise<void> {
+  return handle.signal(SIGNALS.atomicWebhook, { job, bodySha256 });
+}
+
+/** Resolves once the job is settled. */
+export async function settled(handle: Handle, job: Job): Promise<JobReport | null> {
+  await handle.executeUpdate(UPDATES.waitForJob, { args: [{ job }] });
+  return getJob(handle, job);
+}
+
+/** Waits until the view satisfies the predicate: asked anew as fast as the server answers. */
+export async function viewWhen(handle: Handle, predicate: (view: LinkView) => boolean): Promise<LinkView> {
+  const endMs = Date.now() + 20_000;
+  for (;;) {
+    const view = await getLink(handle);
+    if (predicate(view)) return view;
+    if (Date.now() > endMs) throw new Error(`The link did not get there: ${JSON.stringify(view)}`);
+  }
+}
+
+/** How the run ended, and as what. */
+export async function outcome(handle: Handle): Promise<{ status: string; view: LinkView }> {
+  await handle.result().catch(() => undefined);
+  const { status } = await handle.describe();
+  return { status: status.name, view: await getLink(handle) };
+}

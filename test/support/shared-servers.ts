@@ -1,0 +1,55 @@
+import { SEARCH_ATTRIBUTES } from '../../src/contract/names';
+import { type DevServer, startDevServer } from '../../src/dev-server/dev-server';
+import { findTemporalCli } from '../../src/dev-server/temporal-cli';
+import { findTestServer } from '../../src/dev-server/test-server';
+import { DOOR_VARIABLE, RunDoor } from './run-door';
+import { temporalSearch } from './temporal-binaries';
+
+let devServer: Promise<DevServer> | undefined;
+let cli: Promise<string> | undefined;
+let testServer: Promise<string> | undefined;
+
+const door = new RunDoor({
+  'temporal-cli': findCli,
+  'dev-server': async () => {
+    const cliPath = await findCli();
+    devServer = startDevServer({
+      cliPath,
+      searchAttributes: [
+        [SEARCH_ATTRIBUTES.linkState, 'Keyword'],
+        [SEARCH_ATTRIBUTES.linkJobs, 'KeywordList'],
+        [SEARCH_ATTRIBUTES.plaidItemId, 'Keyword'],
+      ],
+    });
+    const { address, namespace } = await devServer;
+    return { address, namespace, cliPath };
+  },
+  'test-server': findTimeSkipping,
+});
+
+function findCli(): Promise<string> {
+  cli ??= findTemporalCli(temporalSearch());
+  return cli;
+}
+
+function findTimeSkipping(): Promise<string> {
+  testServer ??= findTestServer(temporalSearch());
+  return testServer;
+}
+
+/**
+ * Finds the executables now, because making them takes longer than a test may; whoever needs one hears why it is
+ * missing. Servers are started at the first request for them.
+ */
+export async function openSharedServers(): Promise<void> {
+  await Promise.allSettled([findCli()]);
+  await Promise.allSettled([findTimeSkipping()]);
+  process.env[DOOR_VARIABLE] = await door.open();
+}
+
+export async function closeSharedServers(): Promise<void> {
+  await door.close();
+  // A start that failed was told to those who asked.
+  const server = await devServer?.catch(() => undefined);
+  await server?.stop();
+}
