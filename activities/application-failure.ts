@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { FAILURES, type FailureClass, type FailureCode } from '../src/contract/failures';
-import { ProviderError, type ProviderFailure } from '../src/providers/provider-error';
+import type { ProviderError, ProviderFailure } from '../src/providers/provider-error';
 
 /** What a workflow may need to know of a provider's failure, beside its code. Carried as the failure's detail. */
 export interface FailureDetails {
@@ -12,21 +12,29 @@ export interface FailureDetails {
 
 const RETRYABLE: readonly FailureClass[] = ['transient', 'rate_limited', 'bank_down'];
 
+/** How often a step may be tried, beside its retry budget. */
+export interface AttemptLimits {
+  /** Even a refusal is tried again, at growing intervals: for what has to be undone. */
+  endless?: boolean;
+  /** So many attempts without a definite answer are the last; one that was told to wait does not count. */
+  attempts?: number;
+}
+
 /**
  * The one translation of provider failures into what Temporal records: the type is a code of the closed list, the
- * message is ours, and the delay before the next attempt follows from the class. `attempt` counts from 1. With
- * `endless` even a refusal is tried again, at growing intervals.
+ * message is ours, and the delay before the next attempt follows from the class. `attempt` counts from 1.
  */
 export function toApplicationFailure(
   error: ProviderError,
   attempt: number,
-  { endless = false } = {},
+  { endless = false, attempts = Number.POSITIVE_INFINITY }: AttemptLimits = {},
 ): ApplicationFailure {
   const { failureClass, provider, code, requestId } = error.failure;
   const type = failureCodeOf(error.failure);
   const canPass = RETRYABLE.includes(failureClass);
-  const nextRetryDelayMs =
+  const delayMs =
     endless && !canPass ? doubling(10_000, attempt, 3_600_000) : nextRetryDelay(error.failure, attempt);
+  const isLast = delayMs === undefined && attempt >= attempts;
   const details: FailureDetails = {
     failureClass,
     provider,
@@ -36,19 +44,10 @@ export function toApplicationFailure(
   return ApplicationFailure.create({
     type,
     message: `${FAILURES[type].message} [${error.message}]`,
-    nonRetryable: !canPass && !endless,
+    nonRetryable: !endless && (!canPass || isLast),
     details: [details],
-    ...(nextRetryDelayMs !== undefined && { nextRetryDelay: nextRetryDelayMs }),
+    ...(delayMs !== undefined && { nextRetryDelay: delayMs }),
   });
-}
-
-/** Throws the translation of a ProviderError, and anything else as it is. */
-export function rethrowAsApplicationFailure(
-  error: unknown,
-  attempt: number,
-  options?: { endless: boolean },
-): never {
-  throw error instanceof ProviderError ? toApplicationFailure(error, attempt, options) : error;
 }
 
 /** A failure that no further attempt can change, by its code alone. */

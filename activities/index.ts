@@ -2,9 +2,10 @@ import { ApplicationFailure, activityInfo, cancellationSignal } from '@temporali
 import type { Job } from '../src/contract/jobs';
 import type { NotificationEvent } from '../src/contract/notifications';
 import type { SealedToken, TokenSealer } from '../src/contract/workflow';
+import { ProviderError } from '../src/providers/provider-error';
 import type { Atomic, CallOptions, Plaid } from '../src/providers/types';
 import { type AccountIdentity, chooseAccount, findAccountAgain } from './accounts';
-import { permanentFailure, rethrowAsApplicationFailure } from './application-failure';
+import { type AttemptLimits, permanentFailure, toApplicationFailure } from './application-failure';
 
 /** How long a local attempt may take; a step that needs more goes on as an activity of its own. */
 export const LOCAL_ATTEMPT_TIMEOUT_MS = 2_000;
@@ -60,13 +61,10 @@ const HISTORY_WEBHOOK_CODES = ['HISTORICAL_UPDATE', 'DEFAULT_UPDATE'];
 export function createActivities(dependencies: ActivityDependencies) {
   const { plaid, atomic, sealer, settings } = dependencies;
 
-  /**
-   * One attempt at a provider. `settle` leaves cancellation out, for calls whose outcome has to be known; `endless`
-   * lets Temporal try again whatever the answer, for what has to be undone.
-   */
+  /** One attempt at a provider. `settle` leaves cancellation out, for calls whose outcome has to be known. */
   async function attempt<T>(
     call: (options: CallOptions) => Promise<T>,
-    { settle = false, endless = false } = {},
+    { settle = false, ...limits }: { settle?: boolean } & AttemptLimits = {},
   ): Promise<T> {
     const info = activityInfo();
     const requestId = dependencies.requestId?.();
@@ -80,10 +78,11 @@ export function createActivities(dependencies: ActivityDependencies) {
         ...(requestId !== undefined && { requestId }),
       });
     } catch (error) {
+      if (error instanceof ProviderError) throw toApplicationFailure(error, info.attempt, limits);
       if (error instanceof DOMException && error.name === 'TimeoutError') {
         throw ApplicationFailure.retryable('The local attempt took too long.', 'provider_unavailable');
       }
-      return rethrowAsApplicationFailure(error, info.attempt, { endless });
+      throw error;
     }
   }
 
@@ -104,18 +103,8 @@ export function createActivities(dependencies: ActivityDependencies) {
       const publicToken = sealer.open('publicToken', request.userId, request.sealedPublicToken);
       const { accessToken, itemId } = await attempt(
         (options) => plaid.exchangePublicToken({ publicToken }, options),
-        true,
-      ).catch((error: unknown) => {
-        if (error instanceof ApplicationFailure && isLostCause(error, activityInfo().attempt)) {
-          throw ApplicationFailure.create({
-            type: error.type ?? 'internal_error',
-            message: error.message,
-            nonRetryable: true,
-            details: error.details ?? [],
-          });
-        }
-        throw error;
-      });
+        { settle: true, attempts: EXCHANGE_ATTEMPTS },
+      );
       return { itemId, sealedAccessToken: sealer.seal('accessToken', request.userId, accessToken) };
     },
 
@@ -160,10 +149,9 @@ export function createActivities(dependencies: ActivityDependencies) {
     }): Promise<void> {
       const processorToken = sealer.open('processorToken', request.userId, request.sealedProcessorToken);
       const { userId, job } = request;
-      await attempt(
-        (options) => atomic.registerProcessorLink({ userId, processorToken, job }, options),
-        true,
-      );
+      await attempt((options) => atomic.registerProcessorLink({ userId, processorToken, job }, options), {
+        settle: true,
+      });
     },
 
     /**
@@ -242,8 +230,3 @@ export function createActivities(dependencies: ActivityDependencies) {
 }
 
 export type Activities = ReturnType<typeof createActivities>;
-
-/** An exchange is not tried in circles: only a fault that may pass is, and not often. */
-function isLostCause(error: ApplicationFailure, attempt: number): boolean {
-  return error.nextRetryDelay === undefined && attempt >= EXCHANGE_ATTEMPTS;
-}

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 export const DOCUMENT_URL = '/openapi.json';
 export const DOCS_URL = '/docs';
 
-/** Where Swagger UI's own files are. They are served from here, since the plugin's file server needs Node 22. */
+/** Where Swagger UI's own files are. They are served from here, since a part of the plugin's file server asks for Node 22. */
 const ASSETS = '@fastify/swagger-ui/static';
 const ASSET_TYPES = {
   'swagger-ui.css': 'text/css; charset=utf-8',

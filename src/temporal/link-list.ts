@@ -7,9 +7,9 @@ import type { LinkView } from '../contract/schemas';
 import { LINK_STATES, type LinkState } from '../contract/states';
 import type { CallDeadline } from './call-deadline';
 import type { KeyRing } from './key-ring';
-import { LinkClientError } from './link-client-error';
+import { LinkClientError, toLinkClientError } from './link-client-error';
 import { equalTexts } from './link-fingerprint';
-import { isOpen, isRefusedQuery, type LinkReader, viewOfDescription } from './link-reader';
+import { isOpen, type LinkReader, viewOfDescription } from './link-reader';
 
 export interface ListLinks {
   state?: LinkState;
@@ -111,9 +111,9 @@ async function viewsOf(
     try {
       return await viewOfRow(row, reader, deadline.within(ROW_TIMEOUT_MS));
     } catch (error) {
-      const code = error instanceof LinkClientError ? error.code : undefined;
+      const { code } = toLinkClientError(error);
       if (code === 'link_not_found') return undefined;
-      if (code !== 'temporal_unavailable' && !isRefusedQuery(error)) throw error;
+      if (code !== 'temporal_unavailable') throw error;
       refusals.push(error);
       return viewOfDescription(await reader.describe(row.userId, deadline));
     }

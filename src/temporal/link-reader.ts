@@ -18,7 +18,9 @@ import { inOrder } from './link-fingerprint';
 import { linkJobsKey, linkStateKey } from './search-attributes';
 
 /** Started and its first task scheduled or begun: the workflow's code has done nothing yet. */
-const HISTORY_LENGTH_BEFORE_FIRST_TASK = 3;
+const LENGTH_BEFORE_FIRST_TASK = 3;
+/** The same, the task failed by the closing, and the closing. */
+const CLOSED_LENGTH_BEFORE_FIRST_TASK = 5;
 const READ_ATTEMPTS = 5;
 
 /** Reads the LinkView of a user's newest run, open or closed. Needs a worker, as every query does. */
@@ -77,7 +79,9 @@ export class LinkReader {
     try {
       view = await deadline.call(() => handle.query<LinkView>(QUERIES.getLink));
     } catch (error) {
-      if (!isRefusedQuery(error) || !isUntouched(description)) throw asNotFound(error);
+      if (!isRefusedQuery(error) || description.historyLength > CLOSED_LENGTH_BEFORE_FIRST_TASK) {
+        throw asNotFound(error);
+      }
       view = viewOfDescription(description);
     }
     if (isFinal(view.state)) return view;
@@ -137,23 +141,20 @@ export function isOpen({ status }: Pick<WorkflowExecutionDescription, 'status'>)
 /** Whether the first run of a chain has not finished a task yet, so that {@link initialLinkView} is its view. */
 export function isUntouched(description: WorkflowExecutionDescription): boolean {
   const firstRunId = description.raw.workflowExecutionInfo?.firstRunId;
-  const closeEvents = isOpen(description) ? 0 : 1;
-  return (
-    firstRunId === description.runId &&
-    description.historyLength <= HISTORY_LENGTH_BEFORE_FIRST_TASK + closeEvents
-  );
+  return firstRunId === description.runId && description.historyLength <= LENGTH_BEFORE_FIRST_TASK;
 }
 
 /** Whether Temporal or the worker has answered that it cannot query this run, as against no answer at all. */
-export function isRefusedQuery(error: unknown): boolean {
+function isRefusedQuery(error: unknown): boolean {
   return error instanceof QueryNotRegisteredError || grpcCodeOf(error) === GRPC_STATUS.FAILED_PRECONDITION;
 }
 
-/** What visibility knows of a link: its state, and its jobs without theirs once it has begun. */
+/** What Temporal itself knows of a link: its state, and its jobs while none can have begun. */
 export function viewOfDescription(description: WorkflowExecutionDescription): LinkView {
   const { workflowId, runId, memo, typedSearchAttributes, startTime } = description;
   const state = typedSearchAttributes.get(linkStateKey);
-  const jobs = isUntouched(description) ? typedSearchAttributes.get(linkJobsKey) : [];
+  const lengthLimit = isOpen(description) ? LENGTH_BEFORE_FIRST_TASK : CLOSED_LENGTH_BEFORE_FIRST_TASK;
+  const jobs = description.historyLength <= lengthLimit ? typedSearchAttributes.get(linkJobsKey) : [];
   return initialLinkView({
     userId: userIdOf(workflowId) ?? workflowId,
     state: LINK_STATES.find((known) => known === state) ?? 'exchanging',
