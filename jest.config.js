@@ -8,6 +8,6 @@ module.exports = {
   transform: {
     '^.+\\.(ts|js|mjs)$': ['@swc/jest', { jsc: { target: 'es2022' }, module: { type: 'commonjs' } }],
   },
-  // jose ships ES modules only; Jest runs CommonJS.
-  transformIgnorePatterns: ['/node_modules/(?!jose/)'],
+  // jose and cookie ship ES modules only; Jest runs CommonJS.
+  transformIgnorePatterns: ['/node_modules/(?!(jose|cookie)/)'],
 };

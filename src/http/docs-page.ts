@@ -4,8 +4,8 @@ import type { FastifyInstance } from 'fastify';
 export const DOCUMENT_URL = '/openapi.json';
 export const DOCS_URL = '/docs';
 
-/** Where Swagger UI's own files are. They are served from here, since a part of the plugin's file server asks for Node 22. */
-const ASSETS = '@fastify/swagger-ui/static';
+/** Where Swagger UI's own files are. */
+const ASSETS = 'swagger-ui-dist';
 const ASSET_TYPES = {
   'swagger-ui.css': 'text/css; charset=utf-8',
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
