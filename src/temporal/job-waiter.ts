@@ -8,6 +8,7 @@ import type { JobReport, WaitForJobAnswer, WaitForJobUpdate } from '../contract/
 import { CallDeadline } from './call-deadline';
 import { LinkClientError, updateFailureType } from './link-client-error';
 import { asNotFound, isOpen, queryWhenReady } from './link-reader';
+import { SharedReads } from './shared-reads';
 import { SharedWaits } from './shared-waits';
 
 /** One update call is renewed after this long, so that no call is without a deadline. */
@@ -34,6 +35,7 @@ export class JobWaiter {
   readonly #client: WorkflowClient;
   readonly #callTimeoutMs: number;
   readonly #waits: SharedWaits<WaitOutcome>;
+  readonly #reads = new SharedReads<JobReport | null>();
 
   constructor(client: WorkflowClient, options: { callTimeoutMs: number; maxWaits: number }) {
     this.#client = client;
@@ -68,14 +70,18 @@ export class JobWaiter {
     this.#waits.abortAll();
   }
 
+  #callDeadline(): CallDeadline {
+    return new CallDeadline(this.#client.connection, this.#callTimeoutMs);
+  }
+
   async #report(userId: string, job: Job): Promise<JobReport> {
     const handle = this.#client.getHandle(workflowIdOf(userId));
-    const deadline = new CallDeadline(this.#client.connection, this.#callTimeoutMs);
+    const query = () => handle.query<JobReport | null, [Job]>(QUERIES.getJobResult, job);
+    const shared = () =>
+      this.#reads.read(JSON.stringify([userId, job]), () => queryWhenReady(this.#callDeadline(), query));
     let report: JobReport | null;
     try {
-      report = await queryWhenReady(deadline, () =>
-        handle.query<JobReport | null, [Job]>(QUERIES.getJobResult, job),
-      );
+      report = await this.#callDeadline().call(shared);
     } catch (error) {
       throw asNotFound(error);
     }

@@ -1,11 +1,4 @@
-import {
-  Client,
-  type Connection,
-  type ConnectionOptions,
-  type WorkflowClient,
-  WorkflowNotFoundError,
-} from '@temporalio/client';
-import type { z } from 'zod';
+import { Client, type Connection, type WorkflowClient, WorkflowNotFoundError } from '@temporalio/client';
 import type { Job } from '../contract/jobs';
 import { DEFAULT_TASK_QUEUE, SIGNALS, UPDATES, workflowIdOf } from '../contract/names';
 import {
@@ -31,35 +24,13 @@ import { createDataConverter } from './data-converter';
 import { JobWaiter, type WaitOptions } from './job-waiter';
 import { type KeyRing, parseKeyRing } from './key-ring';
 import { LinkClientError, notLinked, temporalUnavailable, toLinkClientError } from './link-client-error';
+import type { ConnectOptions, LinkClientOptions } from './link-client-options';
 import { type LinkPage, type ListLinks, listLinks } from './link-list';
 import { isOpen, LinkReader } from './link-reader';
 import { startLink } from './link-start';
 import { createTokenSealer } from './sealing';
 
-export interface LinkClientOptions {
-  /** A client of the namespace, made with `createDataConverter` over the same key ring. */
-  client: Client | WorkflowClient;
-  keyRing: KeyRing;
-  taskQueue?: string;
-  /** Every method that does not wait is over by then, whatever Temporal does. Default 4,000. */
-  callTimeoutMs?: number;
-  /** For the two repair methods, once the worker has begun: Plaid is asked on the way. Default 20,000. */
-  repairTimeoutMs?: number;
-  /** How many different jobs this process waits for at once; beyond that, `overloaded`. Default 1,000. */
-  maxWaits?: number;
-  /** Lets a worker on the same NativeConnection take a new link at once. Only with such a connection. */
-  eagerStart?: boolean;
-}
-
-export interface ConnectOptions
-  extends Pick<ConnectionOptions, 'address' | 'tls' | 'metadata'>,
-    Omit<LinkClientOptions, 'client' | 'keyRing' | 'eagerStart'> {
-  apiKey?: string;
-  /** Default `default`. */
-  namespace?: string;
-  /** As in `ENCRYPTION_KEYS`: `id:base64 of 32 bytes`, comma-separated, the encrypting one first. */
-  encryptionKeys: string;
-}
+export type { ConnectOptions, LinkClientOptions } from './link-client-options';
 
 const DEFAULT_CALL_TIMEOUT_MS = 4_000;
 const DEFAULT_REPAIR_TIMEOUT_MS = 20_000;
@@ -94,7 +65,7 @@ export class LinkClient {
     this.#client = 'workflow' in client ? client.workflow : client;
     this.#keyRing = keyRing;
     this.#sealer = createTokenSealer(keyRing);
-    this.#reader = new LinkReader(this.#client);
+    this.#reader = new LinkReader(this.#client, { callTimeoutMs });
     this.#waiter = new JobWaiter(this.#client, { callTimeoutMs, maxWaits });
     this.#taskQueue = taskQueue;
     this.#eagerStart = eagerStart;
@@ -334,9 +305,21 @@ function unlinking(view: LinkView, cancelledRunId: string | undefined): LinkView
   return cancelledRunId === undefined || isFinal(view.state) ? view : { ...view, state: 'unlinking' };
 }
 
-function parsed<T>(schema: z.ZodType<T>, value: unknown): T {
+/** As much of a zod schema as is used here. */
+interface Schema<T> {
+  safeParse(
+    value: unknown,
+  ):
+    | { success: true; data: T }
+    | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } };
+}
+
+/** The problems name fields and rules, never a value. */
+function parsed<T>(schema: Schema<T>, value: unknown): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const problems = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-  throw new LinkClientError('invalid_request', problems.join('; ').replace(/^: /, ''));
+  const problems = result.error.issues.map(({ path, message }) =>
+    path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`,
+  );
+  throw new LinkClientError('invalid_request', problems.join('; '));
 }

@@ -129,7 +129,7 @@ async function viewOfRow(
   reader: LinkReader,
   deadline: CallDeadline,
 ): Promise<LinkView | undefined> {
-  if (row.open) return reader.read(row.userId, deadline, { patient: false });
+  if (row.open) return reader.read(row.userId, deadline);
   const newest = await reader.describe(row.userId, deadline);
   if (newest.runId !== row.runId || isOpen(newest)) return undefined;
   return reader.readClosed(newest, deadline);

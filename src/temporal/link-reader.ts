@@ -11,11 +11,12 @@ import { isJob, type Job } from '../contract/jobs';
 import { QUERIES, userIdOf, workflowIdOf } from '../contract/names';
 import type { LinkView } from '../contract/schemas';
 import { isFinal, LINK_STATES, type LinkState } from '../contract/states';
-import type { CallDeadline } from './call-deadline';
+import { CallDeadline } from './call-deadline';
 import { GRPC_STATUS } from './grpc-status';
 import { grpcCodeOf, LinkClientError, temporalUnavailable } from './link-client-error';
 import { inOrder } from './link-fingerprint';
 import { linkJobsKey, linkStateKey } from './search-attributes';
+import { SharedReads } from './shared-reads';
 
 /** Started and its first task scheduled or begun: the workflow's code has done nothing yet. */
 const LENGTH_BEFORE_FIRST_TASK = 3;
@@ -28,9 +29,12 @@ export class LinkReader {
   readonly #client: WorkflowClient;
   /** Its queries are refused on closed runs, which tells in one call whether a view is still alive. */
   readonly #openRuns: WorkflowClient;
+  readonly #reads = new SharedReads<LinkView>();
+  readonly #callTimeoutMs: number;
 
-  constructor(client: WorkflowClient) {
+  constructor(client: WorkflowClient, options: { callTimeoutMs: number }) {
     this.#client = client;
+    this.#callTimeoutMs = options.callTimeoutMs;
     this.#openRuns = new WorkflowClient({
       ...client.options,
       connection: client.connection,
@@ -38,20 +42,14 @@ export class LinkReader {
     });
   }
 
-  /**
-   * Throws `link_not_found` for a user who was never linked, or whose last link is past Temporal's retention. Unless
-   * `patient` is false, a run that has just started is waited for.
-   */
-  async read(
-    userId: string,
-    deadline: CallDeadline,
-    { patient = true }: { patient?: boolean } = {},
-  ): Promise<LinkView> {
+  /** Throws `link_not_found` for a user who was never linked, or whose last link is past Temporal's retention. */
+  async read(userId: string, deadline: CallDeadline): Promise<LinkView> {
     const handle = this.#openRuns.getHandle(workflowIdOf(userId));
     const query = () => handle.query<LinkView>(QUERIES.getLink);
+    const shared = () => this.#reads.read(userId, () => queryWhenReady(this.#callDeadline(), query));
     for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
       try {
-        return await (patient ? queryWhenReady(deadline, query) : deadline.call(query));
+        return await deadline.call(shared);
       } catch (error) {
         if (!(error instanceof QueryRejectedError)) throw asNotFound(error);
       }
@@ -88,6 +86,11 @@ export class LinkReader {
     const how = description.status.name === 'TIMED_OUT' ? 'timed out' : description.status.name.toLowerCase();
     const error = linkError('internal_error', `The run was ${how} before the link could be removed.`);
     return { ...view, state: 'failed', error };
+  }
+
+  /** A shared read is not bound to the deadline of the caller who happened to begin it. */
+  #callDeadline(): CallDeadline {
+    return new CallDeadline(this.#client.connection, this.#callTimeoutMs);
   }
 }
 

@@ -16,8 +16,9 @@ import type { ProcessorLinkInput } from '../../src/contract/workflow';
 import { connectTemporal } from '../../src/temporal/connection';
 import { createDataConverter, failureConverterPath } from '../../src/temporal/data-converter';
 import { type KeyRing, parseKeyRing } from '../../src/temporal/key-ring';
-import { LinkClient, type LinkClientOptions } from '../../src/temporal/link-client';
+import { LinkClient } from '../../src/temporal/link-client';
 import { LinkClientError } from '../../src/temporal/link-client-error';
+import type { LinkClientOptions } from '../../src/temporal/link-client-options';
 import { createTokenSealer } from '../../src/temporal/sealing';
 import { ensureSearchAttributes, SEARCH_ATTRIBUTE_FLAGS } from '../../src/temporal/search-attributes';
 import { SeverableProxy } from '../support/severable-proxy';
@@ -112,6 +113,13 @@ async function codeOf(call: Promise<unknown>): Promise<ProblemCode | 'resolved'>
     if (error instanceof LinkClientError) return error.code;
     throw error;
   }
+}
+
+/** Fails where something takes as long as it was told to wait for, instead of giving up when it can. */
+async function soon<T>(call: Promise<T>): Promise<T | 'too late'> {
+  const done = new AbortController();
+  const late = sleep(20_000, 'too late' as const, { signal: done.signal }).catch(() => 'too late' as const);
+  return Promise.race([call, late]).finally(() => done.abort());
 }
 
 async function eventually<T>(look: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
@@ -374,12 +382,10 @@ describe('waitForJob', () => {
   });
 
   it('stops waiting when the link is unlinked', async () => {
-    const began = Date.now();
     const userId = await started();
-    const call = links.waitForJob(userId, job, { waitMs: 30_000 });
+    const call = soon(links.waitForJob(userId, job, { waitMs: 300_000 }));
     await unlinked(userId);
     expect(await call).toEqual({ job, state: 'registered' });
-    expect(Date.now() - began).toBeLessThan(20_000);
   });
 
   it('waits for the new run of a job that runs again', async () => {
@@ -706,9 +712,9 @@ describe('while Temporal is away', () => {
     const waiting = codeOf(away.waitForJob(userId, 'recurrence-detection', { waitMs: 3_000 }));
     await away.checkReachable();
     await proxy.sever();
-    const began = Date.now();
-    const codes = await Promise.all(Object.values(METHODS).map((method) => codeOf(method(away, userId))));
-    expect(Date.now() - began).toBeLessThan(5_000);
+    const codes = await Promise.all(
+      Object.values(METHODS).map((method) => soon(codeOf(method(away, userId)))),
+    );
     expect(codes).toEqual(Object.keys(METHODS).map(() => 'temporal_unavailable'));
     expect(await waiting).toBe('temporal_unavailable');
 

@@ -49,6 +49,8 @@ export interface LinkWorld {
   start(
     options?: StartOptions,
   ): Promise<{ handle: Handle; userId: string; itemId: string; accountId: string }>;
+  /** Ends the worker and starts another one, with an empty cache. */
+  restartWorker(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -73,6 +75,10 @@ export async function startLinkWorld(options: {
   settings?: Partial<LinkSettings>;
   path?: Path;
   maxCachedWorkflows?: number;
+  /** As `ENCRYPTION_KEYS`; new ones by default. */
+  encryptionKeys?: string;
+  /** Told of each notification before it counts as taken; throws to refuse it. */
+  onNotification?: (event: NotificationEvent) => void | Promise<void>;
 }): Promise<LinkWorld> {
   const { connection, nativeConnection, namespace = 'default', path = 'fast' } = options;
   const plaid = await startPlaidSimulator({ clientId: 'client', secret: 'plaid-secret' });
@@ -83,7 +89,7 @@ export async function startLinkWorld(options: {
     isProcessorTokenLive: (token) => plaid.isProcessorTokenLive(token),
     settings: { jobDelayMs: 0 },
   });
-  const keyRing = parseKeyRing(`test:${randomBytes(32).toString('base64')}`);
+  const keyRing = parseKeyRing(options.encryptionKeys ?? `test:${randomBytes(32).toString('base64')}`);
   const sealer = createTokenSealer(keyRing);
   const settings: LinkSettings = { ...DEFAULT_SETTINGS, ...options.settings };
   const notifications: NotificationEvent[] = [];
@@ -98,23 +104,31 @@ export async function startLinkWorld(options: {
     sealer,
     settings,
     postNotification: async (event) => {
+      await options.onNotification?.(event);
       notifications.push(event);
     },
   });
   const dataConverter = createDataConverter({ keyRing, namespace });
   const taskQueue = `test-${randomUUID()}`;
-  const worker = await Worker.create({
-    connection: nativeConnection,
-    namespace,
-    taskQueue,
-    workflowBundle: await workflowBundle(),
-    activities,
-    dataConverter,
-    shutdownGraceTime: '1s',
-    ...(options.maxCachedWorkflows !== undefined && { maxCachedWorkflows: options.maxCachedWorkflows }),
-    ...(path === 'slow' && { interceptors: { activity: [refuseLocalAttempts] } }),
-  });
-  const running = worker.run();
+  const startWorker = async () => {
+    const worker = await Worker.create({
+      connection: nativeConnection,
+      namespace,
+      taskQueue,
+      workflowBundle: await workflowBundle(),
+      activities,
+      dataConverter,
+      shutdownGraceTime: '1s',
+      ...(options.maxCachedWorkflows !== undefined && { maxCachedWorkflows: options.maxCachedWorkflows }),
+      ...(path === 'slow' && { interceptors: { activity: [refuseLocalAttempts] } }),
+    });
+    const running = worker.run();
+    return async () => {
+      worker.shutdown();
+      await running;
+    };
+  };
+  let stopWorker = await startWorker();
   const client = new Client({ connection, namespace, dataConverter });
   return {
     client,
@@ -144,9 +158,12 @@ export async function startLinkWorld(options: {
       });
       return { handle, userId, itemId: made.itemId, accountId: made.accounts[0]?.accountId ?? '' };
     },
+    async restartWorker() {
+      await stopWorker();
+      stopWorker = await startWorker();
+    },
     async close() {
-      worker.shutdown();
-      await running;
+      await stopWorker();
       await plaid.close();
       await atomic.close();
     },

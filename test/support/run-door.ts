@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, get, type Server } from 'node:http';
 
 /** Names the door of the run, for the test files. */
 export const DOOR_VARIABLE = 'PROCESSOR_LINK_TEST_TEMPORAL';
@@ -50,4 +50,26 @@ export class RunDoor {
     this.#server.closeAllConnections();
     await closed;
   }
+}
+
+/** Asks the door of this run for what it shares. Not by fetch, which gives up after 5 minutes: a build may take longer. */
+export async function askDoor(name: string): Promise<unknown> {
+  const door = process.env[DOOR_VARIABLE];
+  if (door === undefined)
+    throw new Error(`${DOOR_VARIABLE} is not set: run the tests with Jest's global set-up.`);
+  return await new Promise((resolve, reject) => {
+    const request = get(`${door}/${name}`, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.on('end', () => {
+        if (response.statusCode === 200) resolve(JSON.parse(text));
+        else reject(new Error(text));
+      });
+      response.on('error', reject);
+    });
+    request.on('error', reject);
+  });
 }

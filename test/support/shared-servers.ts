@@ -4,6 +4,7 @@ import { findTemporalCli } from '../../src/dev-server/temporal-cli';
 import { findTestServer } from '../../src/dev-server/test-server';
 import { DOOR_VARIABLE, RunDoor } from './run-door';
 import { temporalSearch } from './temporal-binaries';
+import { makeWorkflowBundle } from './workflow-bundle';
 
 let devServer: Promise<DevServer> | undefined;
 let cli: Promise<string> | undefined;
@@ -25,6 +26,7 @@ const door = new RunDoor({
     return { address, namespace, cliPath };
   },
   'test-server': findTimeSkipping,
+  'workflow-bundle': makeWorkflowBundle,
 });
 
 function findCli(): Promise<string> {

@@ -1,9 +1,8 @@
-import { get } from 'node:http';
 import { temporal } from '@temporalio/proto';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { z } from 'zod';
 import { SEARCH_ATTRIBUTES } from '../../src/contract/names';
-import { DOOR_VARIABLE } from './run-door';
+import { askDoor } from './run-door';
 
 const realServerSchema = z.object({ address: z.string(), namespace: z.string(), cliPath: z.string() });
 /** `address` is `host:port`; `cliPath` a Temporal CLI to work on it with. */
@@ -11,12 +10,12 @@ export type RealServer = z.infer<typeof realServerSchema>;
 
 /** The real dev server that all tests of a run share, with the search attributes. Kept in memory, started at the first call. */
 export async function realServer(): Promise<RealServer> {
-  return realServerSchema.parse(await ask('dev-server'));
+  return realServerSchema.parse(await askDoor('dev-server'));
 }
 
 /** The path of the Temporal CLI, for tests that start servers of their own. */
 export async function temporalCli(): Promise<string> {
-  return z.string().parse(await ask('temporal-cli'));
+  return z.string().parse(await askDoor('temporal-cli'));
 }
 
 /**
@@ -25,7 +24,7 @@ export async function temporalCli(): Promise<string> {
  * `env.sleep`, and await the result at the end. It has no listing.
  */
 export async function timeSkippingEnv(): Promise<TestWorkflowEnvironment> {
-  const path = z.string().parse(await ask('test-server'));
+  const path = z.string().parse(await askDoor('test-server'));
   const env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path } },
   });
@@ -40,26 +39,4 @@ export async function timeSkippingEnv(): Promise<TestWorkflowEnvironment> {
     },
   });
   return env;
-}
-
-/** Asks the global set-up. Not by fetch, which gives up after 5 minutes: a build may take longer. */
-async function ask(name: string): Promise<unknown> {
-  const door = process.env[DOOR_VARIABLE];
-  if (door === undefined)
-    throw new Error(`${DOOR_VARIABLE} is not set: run the tests with Jest's global set-up.`);
-  return await new Promise((resolve, reject) => {
-    const request = get(`${door}/${name}`, (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => {
-        text += chunk;
-      });
-      response.on('end', () => {
-        if (response.statusCode === 200) resolve(JSON.parse(text));
-        else reject(new Error(text));
-      });
-      response.on('error', reject);
-    });
-    request.on('error', reject);
-  });
 }

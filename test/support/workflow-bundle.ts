@@ -1,21 +1,29 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bundleWorkflowCode, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { bundleWorkflowCode } from '@temporalio/worker';
+import { z } from 'zod';
 import { failureConverterPath } from '../../src/temporal/data-converter';
+import { askDoor, DOOR_VARIABLE } from './run-door';
 
-/** Set by the global set-up: the bundle that all test files of a run share. */
-export const BUNDLE_PATH_VARIABLE = 'PROCESSOR_LINK_TEST_BUNDLE';
+const bundleSchema = z.object({ code: z.string() });
+type Bundle = z.infer<typeof bundleSchema>;
 
-/** The workflow bundle: the one of the whole run, or one made now. */
-export async function workflowBundle(): Promise<{ code: string }> {
-  const path = process.env[BUNDLE_PATH_VARIABLE];
-  return path === undefined ? makeWorkflowBundle() : { code: await readFile(path, 'utf8') };
+let bundle: Promise<Bundle> | undefined;
+
+/** The workflow bundle, made once for all test files of a run. */
+export function workflowBundle(): Promise<Bundle> {
+  bundle ??= process.env[DOOR_VARIABLE] === undefined ? makeWorkflowBundle() : askForBundle();
+  return bundle;
 }
 
-export function makeWorkflowBundle(): Promise<WorkflowBundleWithSourceMap> {
-  return bundleWorkflowCode({
+async function askForBundle(): Promise<Bundle> {
+  return bundleSchema.parse(await askDoor('workflow-bundle'));
+}
+
+export async function makeWorkflowBundle(): Promise<Bundle> {
+  const { code } = await bundleWorkflowCode({
     workflowsPath: join(__dirname, '../../workflows/index.ts'),
     failureConverterPath,
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error },
   });
+  return { code };
 }

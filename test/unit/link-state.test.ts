@@ -91,6 +91,7 @@ const MOVES: Record<LinkState, Partial<Record<keyof typeof EVENTS, LinkState>>> 
     registered: 'waiting',
     completed: 'linked',
     'job failed': 'linked',
+    'repaired, account moved': 'creating_processor_token',
     attention: 'needs_attention',
     withdrawn: 'needs_attention',
     ending: 'unlinking',
@@ -98,6 +99,7 @@ const MOVES: Record<LinkState, Partial<Record<keyof typeof EVENTS, LinkState>>> 
   waiting: {
     completed: 'linked',
     'job failed': 'linked',
+    'repaired, account moved': 'creating_processor_token',
     attention: 'needs_attention',
     withdrawn: 'needs_attention',
     ending: 'unlinking',
@@ -105,6 +107,7 @@ const MOVES: Record<LinkState, Partial<Record<keyof typeof EVENTS, LinkState>>> 
   linked: {
     'job requested again': 'waiting',
     'further job requested': 'waiting',
+    'repaired, account moved': 'creating_processor_token',
     attention: 'needs_attention',
     withdrawn: 'needs_attention',
     ending: 'unlinking',
