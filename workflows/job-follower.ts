@@ -13,8 +13,8 @@ export async function followJob(link: LinkRun, job: Job): Promise<void> {
         link.stopping || link.canRegister(job) || link.canFetch(job) || link.jobState(job) === 'registered',
     );
     if (link.stopping) return;
-    if (link.canRegister(job)) await register(link, job);
-    else if (link.canFetch(job)) await fetchResult(link, job, 'webhook');
+    if (link.canRegister(job)) await link.stepping(() => register(link, job));
+    else if (link.canFetch(job)) await link.stepping(() => fetchResult(link, job, 'webhook'));
     else await waitForWebhook(link, job);
   }
 }
@@ -55,13 +55,15 @@ async function waitForWebhook(link: LinkRun, job: Job): Promise<void> {
       return;
     }
     if (await condition(isOver, Math.max(pollMs - elapsedMs(), 1))) return;
-    await fetchResult(link, job, 'poll');
+    await link.stepping(() => fetchResult(link, job, 'poll'));
     doneMs = Math.max(pollMs, elapsedMs());
   }
 }
 
 async function fetchResult(link: LinkRun, job: Job, via: 'webhook' | 'poll'): Promise<void> {
-  const earlierSha256 = link.record.jobs[job]?.sha256;
+  const { run, sha256: earlierSha256 } = link.record.jobs[job] ?? {};
+  // The job may be asked for again, or the account withdrawn, while the answer is under way: it is then nobody's.
+  const isCurrent = () => link.record.jobs[job]?.run === run;
   if (via === 'webhook') link.hints.delete(job);
   link.apply({ type: 'fetch_started', job });
   try {
@@ -71,6 +73,7 @@ async function fetchResult(link: LinkRun, job: Job, via: 'webhook' | 'poll'): Pr
       via,
       ...(earlierSha256 !== undefined && { earlierSha256 }),
     });
+    if (!isCurrent()) return;
     if (fetched.kind === 'not_yet') {
       link.apply({ type: 'result_missing', job });
     } else {
@@ -80,6 +83,7 @@ async function fetchResult(link: LinkRun, job: Job, via: 'webhook' | 'poll'): Pr
   } catch (error) {
     const failure = failureOf(error);
     if (!failure) throw error;
+    if (!isCurrent()) return;
     // What may pass is polled for again; what cannot fails the job, and a later webhook may still complete it.
     link.apply(
       failure.nonRetryable

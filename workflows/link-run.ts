@@ -37,6 +37,7 @@ export interface Carried {
   historyReady: boolean;
   accountRevoked: boolean;
   repairHinted: boolean;
+  lost?: StepFailure;
   hints: Job[];
   seenBodies: string[];
   earlyPlaidWebhooks: PlaidWebhookSignal[];
@@ -86,6 +87,8 @@ export class LinkRun {
   readonly story = new CancellationScope();
   /** Calls whose outcome has to be known before anything is undone. */
   settlingCalls = 0;
+  /** Steps of jobs that are under way. */
+  private steps = 0;
   /** Jobs that a webhook says have finished. */
   readonly hints: Set<Job>;
   readonly results: Partial<Record<Job, unknown>> = {};
@@ -113,6 +116,7 @@ export class LinkRun {
     this.historyReady = carried?.historyReady ?? false;
     this.accountRevoked = carried?.accountRevoked ?? false;
     this.repairHinted = carried?.repairHinted ?? false;
+    this.lost = carried?.lost;
     this.hints = new Set(carried?.hints);
     this.seenBodies = new Set(carried?.seenBodies);
     this.earlyPlaidWebhooks = [...(carried?.earlyPlaidWebhooks ?? [])];
@@ -134,6 +138,7 @@ export class LinkRun {
       historyReady: this.historyReady,
       accountRevoked: this.accountRevoked,
       repairHinted: this.repairHinted,
+      ...(this.lost && { lost: this.lost }),
       hints: [...this.hints],
       seenBodies: [...this.seenBodies],
       earlyPlaidWebhooks: this.earlyPlaidWebhooks,
@@ -238,9 +243,30 @@ export class LinkRun {
     }
   }
 
+  /** Runs a step of a job, which may take hours: the run does not make way meanwhile. */
+  async stepping(step: () => Promise<void>): Promise<void> {
+    this.steps += 1;
+    try {
+      await step();
+    } finally {
+      this.steps -= 1;
+    }
+  }
+
+  /** The history has grown long, and nothing is under way: the moment for the next run. */
+  get shouldMakeWay(): boolean {
+    return workflowInfo().continueAsNewSuggested && this.steps === 0;
+  }
+
   async readSettings(): Promise<LinkSettings> {
     this.settings ??= await quickly('readSettings', 'setup', () => undefined);
     return this.settings;
+  }
+
+  /** The processor token is of no more use, nor is what was heard of jobs that ran with it. */
+  disconnect(): void {
+    this.sealedProcessorToken = undefined;
+    this.hints.clear();
   }
 
   /** Drops what must not be readable once the link has ended. */

@@ -51,8 +51,9 @@ export type LinkEvent =
   | { type: 'job_failed'; job: Job; error: LinkError }
   | { type: 'stalled'; error: LinkError }
   | { type: 'resumed' }
-  | { type: 'attention_needed'; code: FailureCode; message?: string }
-  | { type: 'repaired'; account?: AccountIdentity }
+  | { type: 'attention_needed'; code: FailureCode }
+  /** The Item was found in order. `confirmed`: because somebody says that the user has signed in again. */
+  | { type: 'repaired'; account?: AccountIdentity; confirmed?: boolean }
   | { type: 'account_withdrawn' }
   | { type: 'warned'; warning: NonNullable<LinkView['warning']> }
   | { type: 'ending'; failure?: LinkError }
@@ -93,9 +94,9 @@ export function stateOf(link: LinkRecord): LinkState {
 export const LINK_EDGES: Readonly<Record<LinkState, readonly LinkState[]>> = {
   exchanging: ['creating_processor_token', 'needs_attention', 'unlinking'],
   creating_processor_token: ['registering', 'linked', 'needs_attention', 'unlinking'],
-  registering: ['waiting', 'linked', 'needs_attention', 'unlinking'],
-  waiting: ['linked', 'needs_attention', 'unlinking'],
-  linked: ['registering', 'waiting', 'needs_attention', 'unlinking'],
+  registering: ['creating_processor_token', 'waiting', 'linked', 'needs_attention', 'unlinking'],
+  waiting: ['creating_processor_token', 'linked', 'needs_attention', 'unlinking'],
+  linked: ['creating_processor_token', 'registering', 'waiting', 'needs_attention', 'unlinking'],
   needs_attention: [
     'exchanging',
     'creating_processor_token',
@@ -168,15 +169,16 @@ function apply(link: LinkRecord, event: LinkEvent, at: string): LinkRecord {
     case 'resumed':
       return link.stalled ? without(link, 'stalled') : link;
     case 'attention_needed':
-      return { ...link, attention: linkError(event.code, event.message) };
+      return { ...link, attention: attentionFor(event.code) };
     case 'repaired': {
-      if (!link.attention) return link;
+      const { account } = event;
+      const moved = account !== undefined && account.accountId !== link.account?.accountId;
+      if (!link.attention && !moved && !(link.warning && event.confirmed)) return link;
       const repaired = without(without(link, 'attention'), 'warning');
-      const moved = event.account !== undefined && event.account.accountId !== link.account?.accountId;
-      return moved && event.account ? unregister({ ...repaired, account: event.account }) : repaired;
+      return moved ? unregister({ ...repaired, account }) : repaired;
     }
     case 'account_withdrawn':
-      return { ...unregister(link), attention: linkError('access_revoked') };
+      return { ...unregister(link), attention: attentionFor('access_revoked') };
     case 'warned':
       return { ...link, warning: event.warning };
     case 'ending':
@@ -202,6 +204,11 @@ function applyWhileEnding(link: LinkRecord, event: LinkEvent): LinkRecord {
     default:
       return link;
   }
+}
+
+/** Whatever the reason, update mode on the same Item is what helps while the link waits for the user. */
+function attentionFor(code: FailureCode): LinkError {
+  return { ...linkError(code), action: 'repair' };
 }
 
 /** Atomic has to be told anew: what it holds is for an account that is gone. A job that it refused stays refused. */

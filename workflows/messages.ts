@@ -8,7 +8,7 @@ import {
   log,
   setHandler,
 } from '@temporalio/workflow';
-import type { ProblemCode } from '../src/contract/failures';
+import type { FailureCode, ProblemCode } from '../src/contract/failures';
 import type { Job } from '../src/contract/jobs';
 import { QUERIES, SIGNALS, UPDATES } from '../src/contract/names';
 import type { LinkView } from '../src/contract/schemas';
@@ -55,8 +55,12 @@ export function handleMessages(link: LinkRun): void {
     plaidWebhook,
     (signal) => {
       if (link.record.ending) return;
-      if (link.record.itemId === undefined) link.keepEarly(signal);
-      else recordPlaidWebhook(link, signal);
+      if (link.record.itemId !== undefined) recordPlaidWebhook(link, signal);
+      else {
+        link.keepEarly(signal);
+        // Of a caller's Item that needs a sign-in before its id is known: whichever it is, looking does no harm.
+        if (signal.kind === 'sign_in_repaired' && link.record.attention) link.repairHinted = true;
+      }
     },
     { description: "Plaid's webhook about the Item" },
   );
@@ -115,7 +119,15 @@ export function handleMessages(link: LinkRun): void {
   setHandler(
     confirmRepair,
     async () => {
-      await CancellationScope.nonCancellable(() => inspectItem(link, 'interactive'));
+      const { failure } = await CancellationScope.nonCancellable(() =>
+        inspectItem(link, 'interactive', { confirmed: true }),
+      );
+      if (link.lost) throw refusal('not_linked', 'The Item is gone.');
+      if (failure && failure.code !== 'sign_in_required') {
+        // Nobody may ask again, so the link goes on looking.
+        link.repairHinted = true;
+        throw refusal(failure.code, 'The Item could not be looked at now.');
+      }
       if (link.record.attention) throw refusal('still_needs_attention', 'The Item still needs the user.');
       return link.view;
     },
@@ -165,9 +177,12 @@ function refuseUnlessOpen(link: LinkRun): void {
 
 function refuseUnlessNeeded(link: LinkRun): void {
   refuseUnlessOpen(link);
-  if (!link.record.attention) throw refusal('not_needed', 'The link needs no attention.');
+  // A bank that is about to drop the sign-in wants the same of the user as one that has.
+  if (!link.record.attention && !link.record.warning) {
+    throw refusal('not_needed', 'The link needs no attention.');
+  }
 }
 
-function refusal(code: ProblemCode, message: string): ApplicationFailure {
+function refusal(code: ProblemCode | FailureCode, message: string): ApplicationFailure {
   return ApplicationFailure.nonRetryable(message, code);
 }

@@ -5,7 +5,6 @@ import {
   condition,
   continueAsNew,
   isCancellation,
-  workflowInfo,
 } from '@temporalio/workflow';
 import { FAILURES, type FailureCode, type LinkError } from '../src/contract/failures';
 import { JOBS } from '../src/contract/jobs';
@@ -71,11 +70,11 @@ async function tend(link: LinkRun): Promise<void> {
 
 async function stayConnected(link: LinkRun): Promise<void> {
   if (!link.record.exchanged) await exchange(link);
-  while (!workflowInfo().continueAsNewSuggested) {
+  while (!link.shouldMakeWay) {
     if (isRefused(link.record)) throw refusalOf(link);
     if (link.lost) throw linkFailure(link.lost);
     if (link.accountRevoked) await withdrawAccount(link);
-    else if (link.record.attention) await waitForRepair(link);
+    else if (link.record.attention || link.repairHinted) await waitForRepair(link);
     else if (!link.record.connected) await createProcessorToken(link);
     else if (!link.historyReady) await waitForHistory(link);
     else await condition(() => hasChanged(link));
@@ -87,8 +86,9 @@ async function stayConnected(link: LinkRun): Promise<void> {
 function hasChanged(link: LinkRun): boolean {
   const { attention, connected } = link.record;
   return (
-    workflowInfo().continueAsNewSuggested ||
+    link.shouldMakeWay ||
     link.accountRevoked ||
+    link.repairHinted ||
     link.lost !== undefined ||
     attention !== undefined ||
     !connected ||
@@ -159,11 +159,11 @@ async function waitForRepair(link: LinkRun): Promise<void> {
       link.repairHinted ||
       link.lost !== undefined ||
       link.accountRevoked ||
-      workflowInfo().continueAsNewSuggested,
+      link.shouldMakeWay,
   );
-  if (!link.repairHinted || !link.record.attention) return;
+  if (!link.repairHinted) return;
   link.repairHinted = false;
-  await inspectItem(link, 'setup');
+  await inspectItem(link, 'setup', { confirmed: true });
 }
 
 /** The bank withdrew the account: Atomic drops it, and the user is asked to choose one again. */
@@ -173,7 +173,7 @@ async function withdrawAccount(link: LinkRun): Promise<void> {
   if (link.mayBeRegistered) await remove(link, 'removeProcessorLink');
   link.mayBeRegistered = false;
   link.accountRevoked = false;
-  link.sealedProcessorToken = undefined;
+  link.disconnect();
   for (const job of JOBS) delete link.results[job];
   link.apply({ type: 'account_withdrawn' });
 }

@@ -82,7 +82,11 @@ export async function quickly<S extends Step>(
     const failure = failureOf(error);
     if (!failure || failure.nonRetryable) throw error;
     onStall(toLinkError(failure));
-    if (failure.nextRetryDelay) await sleep(failure.nextRetryDelay);
+    if (failure.nextRetryDelay) {
+      // Whoever waits for the answer is told now rather than minutes later.
+      if (budget === 'interactive') throw error;
+      await sleep(failure.nextRetryDelay);
+    }
     return visibly(step, budget, ...request);
   }
 }

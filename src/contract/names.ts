@@ -36,6 +36,12 @@ export const NOTIFICATION_WORKFLOW_TYPE = 'notifyCaller';
 /** Plaid's key for Atomic Financial. `atomic` is another company in the same list. */
 export const PLAID_PROCESSOR = 'atomicfi';
 
+/**
+ * Follows a request from HTTP through the workflow to the providers: the header of all three. Not encrypted in Temporal,
+ * and nothing but an id.
+ */
+export const REQUEST_ID_HEADER = 'x-request-id';
+
 /** Headers of Atomic's webhooks. */
 export const ATOMIC_SIGNATURE_HEADER = 'x-hmac-signature-sha-256';
 export const ATOMIC_CE_TYPE_PREFIX = 'com.atomicfi.';

@@ -28,6 +28,7 @@ import type { ConnectOptions, LinkClientOptions } from './link-client-options';
 import { type LinkPage, type ListLinks, listLinks } from './link-list';
 import { isOpen, LinkReader } from './link-reader';
 import { startLink } from './link-start';
+import { requestIdInterceptor } from './request-id';
 import { createTokenSealer } from './sealing';
 
 export type { ConnectOptions, LinkClientOptions } from './link-client-options';
@@ -103,7 +104,12 @@ export class LinkClient {
     const dataConverter = createDataConverter({ keyRing, namespace });
     const client = new LinkClient({
       ...rest,
-      client: new Client({ connection, namespace, dataConverter }),
+      client: new Client({
+        connection,
+        namespace,
+        dataConverter,
+        interceptors: { workflow: [requestIdInterceptor] },
+      }),
       keyRing,
     });
     client.#ownConnection = connection;

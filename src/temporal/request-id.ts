@@ -3,34 +3,34 @@ import type { WorkflowClientInterceptor } from '@temporalio/client';
 import { defaultPayloadConverter, type Headers } from '@temporalio/common';
 import { REQUEST_ID_HEADER } from '../contract/names';
 
-const serving = new AsyncLocalStorage<string>();
+const requestIds = new AsyncLocalStorage<string | undefined>();
 
-/** Runs work on behalf of a request: calls of a client with {@link requestIdInterceptor} carry its id. */
-export function servingRequest<T>(requestId: string | undefined, work: () => T): T {
-  return requestId === undefined ? work() : serving.run(requestId, work);
+/** Does something on behalf of a request: calls to Temporal and to providers send its id along. */
+export function servingRequest<T>(requestId: string | undefined, calls: () => T): T {
+  return requestIds.run(requestId, calls);
 }
 
-/** The id of the request that the running work serves. */
+/** The id of the request that is being served, if one is known. */
 export function servedRequestId(): string | undefined {
-  return serving.getStore();
+  return requestIds.getStore();
 }
 
-/** The id that headers carry, if any. */
-export function requestIdIn({ [REQUEST_ID_HEADER]: payload }: Headers): string | undefined {
-  if (!payload) return undefined;
-  const id: unknown = defaultPayloadConverter.fromPayload(payload);
-  return typeof id === 'string' ? id : undefined;
+/** The id in the headers of a workflow or an activity. */
+export function requestIdIn(headers: Headers): string | undefined {
+  const payload = headers[REQUEST_ID_HEADER];
+  const requestId: unknown = payload && defaultPayloadConverter.fromPayload(payload);
+  return typeof requestId === 'string' ? requestId : undefined;
 }
 
-/** Sends the id along with starts, signals and updates. Headers are not encrypted: the id is for logs, and in them. */
+/** For the client: sends the id of the request that is being served with every start, signal and update. */
 export const requestIdInterceptor: WorkflowClientInterceptor = {
-  start: (input, next) => next({ ...input, headers: withId(input.headers) }),
-  signal: (input, next) => next({ ...input, headers: withId(input.headers) }),
-  startUpdate: (input, next) => next({ ...input, headers: withId(input.headers) }),
+  startWithDetails: (input, next) => next({ ...input, headers: withHeader(input.headers) }),
+  signal: (input, next) => next({ ...input, headers: withHeader(input.headers) }),
+  startUpdate: (input, next) => next({ ...input, headers: withHeader(input.headers) }),
 };
 
-function withId(headers: Headers): Headers {
-  const id = servedRequestId();
-  if (id === undefined) return headers;
-  return { ...headers, [REQUEST_ID_HEADER]: defaultPayloadConverter.toPayload(id) };
+function withHeader(headers: Headers): Headers {
+  const requestId = servedRequestId();
+  if (requestId === undefined) return headers;
+  return { ...headers, [REQUEST_ID_HEADER]: defaultPayloadConverter.toPayload(requestId) };
 }

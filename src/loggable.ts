@@ -1,0 +1,135 @@
+/** What a log may say of an error or of any other value. An allow-list: an Axios error, for one, carries credentials. */
+import { isNativeError } from 'node:util/types';
+import { isGrpcServiceError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { isFailureCode } from './contract/failures';
+import { NotificationError } from './providers/notifier';
+import { ProviderError } from './providers/provider-error';
+import { SettingsError } from './setting';
+import { StartError } from './start-error';
+import { DecryptionError } from './temporal/authenticated-encryption';
+import { KeyRingFormatError, UnknownKeyError } from './temporal/key-ring';
+import { LinkClientError } from './temporal/link-client-error';
+import { PayloadRefusedError } from './temporal/payload-codec';
+import { SearchAttributesError } from './temporal/search-attributes';
+
+export interface LoggedError {
+  name: string;
+  /** Only of errors whose messages are our own, and of Temporal's gRPC errors. */
+  message?: string;
+  type?: string;
+  code?: string | number;
+  /** Where it was thrown; the message that a stack begins with is left out. */
+  stack?: string;
+  cause?: LoggedError;
+}
+
+/** Their messages are composed here, of words that hold no secret. */
+const OWN_ERRORS = [
+  ProviderError,
+  SettingsError,
+  StartError,
+  NotificationError,
+  LinkClientError,
+  KeyRingFormatError,
+  UnknownKeyError,
+  DecryptionError,
+  PayloadRefusedError,
+  SearchAttributesError,
+];
+const OWN_NAMES = [...OWN_ERRORS.map(({ name }) => name), 'HttpProblem'];
+/** The SDK's own, by name since it does not export them all: calls, connections, shutdown, what a workflow waited for. */
+const SDK_ERRORS =
+  /^(ServiceError|TransportError|IllegalStateError|GracefulShutdownPeriodExpiredError|UnexpectedError|ActivityFailure|ChildWorkflowFailure|CancelledFailure|TimeoutFailure)$/;
+const MAX_CAUSES = 3;
+const MAX_FRAMES = 12;
+const MAX_TEXT = 2_000;
+
+/** The allow-listed fields of an error and of its causes. */
+export function loggedError(error: unknown, depth = 0): LoggedError {
+  if (!isError(error)) return { name: typeof error };
+  const code: unknown = Reflect.get(error, 'code');
+  const message = hasSafeMessage(error) ? error.message.slice(0, MAX_TEXT) : undefined;
+  const frames = framesOf(error.stack);
+  return {
+    name: String(error.name).slice(0, 100),
+    ...(message !== undefined && { message }),
+    ...(error instanceof ApplicationFailure && isFailureCode(error.type) && { type: error.type }),
+    ...((typeof code === 'number' || isErrorCode(code)) && { code }),
+    ...(frames !== undefined && { stack: frames }),
+    ...(isError(error.cause) && depth < MAX_CAUSES && { cause: loggedError(error.cause, depth + 1) }),
+  };
+}
+
+/**
+ * A value as logs show it: errors by their allow-listed fields, texts cut to a length, nothing of other objects but
+ * what they hold in the same way, three levels deep.
+ */
+export function loggable(value: unknown, depth = 0): unknown {
+  if (isError(value)) return loggedError(value);
+  if (typeof value === 'string') return value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value;
+  if (typeof value === 'bigint') return value.toString();
+  if (value === null || typeof value !== 'object') return typeof value === 'function' ? undefined : value;
+  if (depth >= 3 || ArrayBuffer.isView(value)) return undefined;
+  if ('toJSON' in value && typeof value.toJSON === 'function') return loggable(value.toJSON(), depth + 1);
+  if (isErrorLike(value)) return loggedErrorLike(value);
+  if (Array.isArray(value)) return value.slice(0, 50).map((item) => loggable(item, depth + 1));
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, loggable(item, depth + 1)]));
+}
+
+/** Errors of the workflow's isolate are of another realm, so `instanceof` alone misses them. */
+export function isError(value: unknown): value is Error {
+  return value instanceof Error || isNativeError(value);
+}
+
+/** Whether an error's message is known to hold no secret. */
+export function hasSafeMessage(error: Error): boolean {
+  return (
+    OWN_ERRORS.some((own) => error instanceof own) ||
+    (error instanceof ApplicationFailure && isFailureCode(error.type)) ||
+    isGrpcServiceError(error) ||
+    SDK_ERRORS.test(error.name)
+  );
+}
+
+interface ErrorLike {
+  name: string;
+  message: string;
+  code?: unknown;
+  stack?: unknown;
+  cause?: unknown;
+}
+
+/** An error that was made into a plain object before it came here. */
+function isErrorLike(value: object): value is ErrorLike {
+  return (
+    'name' in value &&
+    typeof value.name === 'string' &&
+    'message' in value &&
+    typeof value.message === 'string'
+  );
+}
+
+function loggedErrorLike({ name, message, code, stack, cause }: ErrorLike, depth = 0): LoggedError {
+  const frames = framesOf(stack);
+  const isSafe = OWN_NAMES.includes(name) || SDK_ERRORS.test(name);
+  const isDeeper = typeof cause === 'object' && cause !== null && isErrorLike(cause) && depth < MAX_CAUSES;
+  return {
+    name: name.slice(0, 100),
+    ...(isSafe && { message: message.slice(0, MAX_TEXT) }),
+    ...((typeof code === 'number' || isErrorCode(code)) && { code }),
+    ...(frames !== undefined && { stack: frames }),
+    ...(isDeeper && { cause: loggedErrorLike(cause, depth + 1) }),
+  };
+}
+
+/** Node's `ECONNREFUSED`, Fastify's `FST_ERR_…`: words, unlike whatever else might be called a code. */
+function isErrorCode(code: unknown): code is string {
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code);
+}
+
+function framesOf(stack: unknown): string | undefined {
+  if (typeof stack !== 'string') return undefined;
+  const frames = stack.split('\n').filter((line) => /^\s+at .*:\d+(:\d+)?\)?$/.test(line));
+  return frames.length === 0 ? undefined : frames.slice(0, MAX_FRAMES).join('\n');
+}
