@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { errorCode } from './dev-server/error-code';
 import { type KeyRing, parseKeyRing } from './temporal/key-ring';
 
 /** Where development keeps what must outlive a process: the key, and Temporal's database. */
@@ -32,7 +33,7 @@ export async function developmentKeyRing(folder: string = DATA_FOLDER): Promise<
     await writeFile(draft, `${makeKey('dev')}\n`, { mode: 0o600, flag: 'wx' });
     // A link, unlike a rename, does not replace the key of a process that was quicker.
     await link(draft, file).catch((error: unknown) => {
-      if (!hasCode(error, 'EEXIST')) throw error;
+      if (errorCode(error) !== 'EEXIST') throw error;
     });
   } finally {
     await rm(draft, { force: true });
@@ -44,11 +45,7 @@ async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { errorCode } from './dev-server/error-code';
 import type { Env } from './setting';
 
 /** In the working directory; see `.env.example`. */
@@ -24,7 +25,7 @@ export function readEnvFile(file: string = ENV_FILE): Record<string, string> {
   try {
     return parseEnvFile(readFileSync(file, 'utf8'));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {};
+    if (errorCode(error) === 'ENOENT') return {};
     throw error;
   }
 }

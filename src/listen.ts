@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { errorCode } from './dev-server/error-code';
 import { StartError } from './start-error';
 
 /**
@@ -12,7 +13,7 @@ export async function listenOn(
   try {
     await app.listen({ host, port });
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = errorCode(error);
     if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL') {
       throw new StartError(
         `Cannot listen on ${host}, port ${port} (${code}). End what uses it, or set ${variable}.`,

@@ -45,8 +45,17 @@ const MAX_CAUSES = 3;
 const MAX_FRAMES = 12;
 const MAX_TEXT = 2_000;
 
+/** What was made here, and is not to be cut down again: pino looks at a line's values twice. */
+const done = new WeakSet<object>();
+
 /** The allow-listed fields of an error and of its causes. */
 export function loggedError(error: unknown, depth = 0): LoggedError {
+  const logged = fieldsOf(error, depth);
+  done.add(logged);
+  return logged;
+}
+
+function fieldsOf(error: unknown, depth: number): LoggedError {
   if (!isError(error)) return { name: typeof error };
   const code: unknown = Reflect.get(error, 'code');
   const message = hasSafeMessage(error) ? error.message.slice(0, MAX_TEXT) : undefined;
@@ -70,6 +79,7 @@ export function loggable(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value;
   if (typeof value === 'bigint') return value.toString();
   if (value === null || typeof value !== 'object') return typeof value === 'function' ? undefined : value;
+  if (done.has(value)) return value;
   if (depth >= 3 || ArrayBuffer.isView(value)) return undefined;
   if ('toJSON' in value && typeof value.toJSON === 'function') return loggable(value.toJSON(), depth + 1);
   if (isErrorLike(value)) return loggedErrorLike(value);

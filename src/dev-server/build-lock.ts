@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { lock } from 'proper-lockfile';
+import { errorCode } from './error-code';
 
 /** A holder touches its lock this often; one that was killed counts as gone after `STALE_MS`. */
 const TOUCH_MS = 3_000;
@@ -15,10 +16,6 @@ export interface BuildLockOptions {
   /** How long to wait for another process. */
   timeoutMs: number;
   log: (line: string) => void;
-}
-
-function isHeld(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ELOCKED';
 }
 
 /** Runs `work` while no other process on this machine runs work under the same lock. */
@@ -39,7 +36,7 @@ export async function withBuildLock<T>(options: BuildLockOptions, work: () => Pr
         onCompromised: (error) => log(`The lock ${lockfilePath} was lost: ${error.message}`),
       });
     } catch (error) {
-      if (!isHeld(error)) throw error;
+      if (errorCode(error) !== 'ELOCKED') throw error;
       const waitedMs = Date.now() - startedAt;
       if (waitedMs > timeoutMs) {
         throw new Error(

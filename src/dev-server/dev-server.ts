@@ -26,6 +26,8 @@ export interface DevServerOptions {
   port?: number;
   /** Port of the Web UI; 0 takes a free one. Without it there is no UI. */
   uiPort?: number;
+  /** Port of its Prometheus metrics, at `/metrics`; 0 takes a free one. Without it there are none. */
+  metricsPort?: number;
   /** URL of a codec server that the UI decodes payloads with, asked by the reader's browser. */
   codecEndpoint?: string;
   namespace?: string;
@@ -53,6 +55,7 @@ export interface DevServer {
   address: string;
   namespace: string;
   uiUrl?: string;
+  metricsUrl?: string;
   pid: number;
   /** Settles once the server process is gone, for whatever reason. Never rejects. */
   exited: Promise<DevServerExit>;
@@ -63,6 +66,7 @@ export interface DevServer {
 interface Ports {
   port: number;
   uiPort: number | undefined;
+  metricsPort: number | undefined;
 }
 
 /**
@@ -77,6 +81,7 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
   const ports = {
     port: await claimPort(ip, options.port ?? 0),
     uiPort: options.uiPort === undefined ? undefined : await claimPort(ip, options.uiPort),
+    metricsPort: options.metricsPort === undefined ? undefined : await claimPort(ip, options.metricsPort),
   };
   for (const file of [options.dbFile, options.logFile]) {
     if (file !== undefined) await mkdir(dirname(file), { recursive: true });
@@ -148,6 +153,9 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
     address,
     namespace,
     ...(ports.uiPort === undefined ? {} : { uiUrl: `http://${hostOf(ip)}:${ports.uiPort}` }),
+    ...(ports.metricsPort !== undefined && {
+      metricsUrl: `http://${hostOf(ip)}:${ports.metricsPort}/metrics`,
+    }),
     pid: child.pid,
     exited,
     stop,
@@ -169,6 +177,7 @@ function startDevArguments(options: DevServerOptions, ip: string, namespace: str
     ...['server', 'start-dev', '--ip', ip, '--port', String(ports.port)],
     ...['--namespace', namespace, '--log-level', options.logLevel ?? 'warn', '--color', 'never'],
     ...ui,
+    ...(ports.metricsPort === undefined ? [] : ['--metrics-port', String(ports.metricsPort)]),
     ...pace,
     ...(dbFile === undefined ? [] : ['--db-filename', dbFile, ...pragmas]),
     ...(options.searchAttributes ?? []).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),

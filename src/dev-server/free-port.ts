@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { errorCode } from './error-code';
 
 /**
  * The port, once it is known to be free on `ip`; for 0 a free one. Without this look a server that is already there
@@ -11,8 +12,7 @@ export async function claimPort(ip: string, port: number): Promise<number> {
     server.listen(port, ip);
     await once(server, 'listening');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'EADDRINUSE') {
+    if (errorCode(error) === 'EADDRINUSE') {
       throw new Error(
         `Port ${port} on ${ip} is taken by another process: end that one, or choose another port.`,
       );

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 
 const ASK_AGAIN_MS = 50;
-const CALL_TIMEOUT_MS = 2_000;
+const CALL_TIMEOUT_MS = 1_000;
 
 export interface ReadinessOptions {
   address: string;
@@ -35,7 +35,7 @@ export async function waitUntilReady(options: ReadinessOptions): Promise<void> {
   try {
     for (;;) {
       try {
-        await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, ask);
+        await connection.withDeadline(Math.min(Date.now() + CALL_TIMEOUT_MS, deadline), ask);
         return;
       } catch (error) {
         if (signal.aborted) throw error;

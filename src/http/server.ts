@@ -95,6 +95,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     },
   });
   takeJsonAlone(app);
+  endConnectionsOnClose(app);
   app.setNotFoundHandler(() => {
     throw new HttpProblem('not_found');
   });
@@ -118,6 +119,17 @@ function takeJsonAlone(app: FastifyInstance): void {
     // Many clients name a content type without sending a body; the route's schema says whether one is needed.
     if (body === '') done(null, undefined);
     else parseJson(request, body.toString(), done);
+  });
+}
+
+/** A connection whose request is under way when the server closes would be kept alive after it, and the server with it. */
+function endConnectionsOnClose(app: FastifyInstance): void {
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
+  });
+  app.addHook('onSend', async (_request, reply) => {
+    if (closing) reply.header('connection', 'close');
   });
 }
 

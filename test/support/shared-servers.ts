@@ -2,6 +2,7 @@ import { SEARCH_ATTRIBUTES } from '../../src/contract/names';
 import { type DevServer, startDevServer } from '../../src/dev-server/dev-server';
 import { findTemporalCli } from '../../src/dev-server/temporal-cli';
 import { findTestServer } from '../../src/dev-server/test-server';
+import { buildService, removeBuild } from './built-service';
 import { DOOR_VARIABLE, RunDoor } from './run-door';
 import { temporalSearch } from './temporal-binaries';
 import { makeWorkflowBundle } from './workflow-bundle';
@@ -9,6 +10,7 @@ import { makeWorkflowBundle } from './workflow-bundle';
 let devServer: Promise<DevServer> | undefined;
 let cli: Promise<string> | undefined;
 let testServer: Promise<string> | undefined;
+let build: Promise<string> | undefined;
 
 const door = new RunDoor({
   'temporal-cli': findCli,
@@ -26,6 +28,10 @@ const door = new RunDoor({
     return { address, namespace, cliPath };
   },
   'test-server': findTimeSkipping,
+  build: () => {
+    build = buildService();
+    return build;
+  },
   'workflow-bundle': makeWorkflowBundle,
 });
 
@@ -54,4 +60,6 @@ export async function closeSharedServers(): Promise<void> {
   // A start that failed was told to those who asked.
   const server = await devServer?.catch(() => undefined);
   await server?.stop();
+  const folder = await build?.catch(() => undefined);
+  if (folder !== undefined) await removeBuild(folder);
 }

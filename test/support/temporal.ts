@@ -18,6 +18,11 @@ export async function temporalCli(): Promise<string> {
   return z.string().parse(await askDoor('temporal-cli'));
 }
 
+/** The folder of the built service, for tests that run its processes: built once a run, at the first call. */
+export async function serviceBuild(): Promise<string> {
+  return z.string().parse(await askDoor('build'));
+}
+
 /**
  * A time-skipping server of its own with the search attributes in namespace `default`; tear it down after use.
  * `result()` of a workflow that waits for a signal lets the clock run to the workflow's timeout: steer with signals and

@@ -1,0 +1,28 @@
+FROM node:24.19.0-bookworm-slim AS base
+
+FROM base AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY tsconfig.json tsconfig.build.json ./
+COPY src src
+COPY workflows workflows
+COPY activities activities
+RUN npm run build && npm prune --omit=dev
+
+FROM base
+# The Temporal SDK verifies TLS with the system's certificates, and the slim image has none.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+COPY --from=build /app/package.json ./
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/dist dist
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 WORKER_PORT=3001 CODEC_PORT=3002
+USER node
+EXPOSE 3000 3001 3002
+# One process a container: whichever of the three it is answers on its own port.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=20s CMD ["node", "-e", "const { PORT, WORKER_PORT, CODEC_PORT } = process.env; const alive = async (port) => { if (!(await fetch(`http://127.0.0.1:${port}/livez`)).ok) throw 1; }; Promise.any([PORT, WORKER_PORT, CODEC_PORT].map(alive)).then(() => process.exit(0), () => process.exit(1));"]
+# The API. The others: dist/src/worker.js and dist/src/codec.js.
+CMD ["node", "--enable-source-maps", "dist/src/api.js"]

@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { PROBLEM_CODES } from '../../src/contract/failures';
+import type { Job } from '../../src/contract/jobs';
+import { jobResultSchema, type LinkView, linkTokenSchema, linkViewSchema } from '../../src/contract/schemas';
+
+const problemSchema = z.looseObject({ status: z.number(), code: z.enum(PROBLEM_CODES) });
+const linkListSchema = z.object({ links: z.array(linkViewSchema), nextPageToken: z.string().optional() });
+
+export interface CallOptions {
+  body?: unknown;
+  /** Instead of `body`, as it is. */
+  rawBody?: string;
+  headers?: Record<string, string>;
+  /** The call fails when there is no answer by then. Default 75 s: longer than the longest poll. */
+  deadlineMs?: number;
+}
+
+/** An answer of the API; each of the readers throws when the body is of another shape. */
+export interface ApiAnswer {
+  status: number;
+  headers: Headers;
+  text: string;
+  link(): LinkView;
+  links(): LinkView[];
+  job(): z.output<typeof jobResultSchema>;
+  linkToken(): z.output<typeof linkTokenSchema>;
+  /** The problem's code. */
+  code(): string;
+}
+
+export interface StartRequest {
+  userId: string;
+  accountId?: string;
+  publicToken?: string;
+  accessToken?: string;
+  jobs: readonly Job[];
+}
+
+/** Calls the HTTP API as a backend does. */
+export class ServiceApi {
+  readonly url: string;
+  /** Of the calls that follow. */
+  key: string;
+  /** Told of every answer. */
+  onAnswer: (answer: ApiAnswer) => void = () => undefined;
+
+  constructor(url: string, key: string) {
+    this.url = url;
+    this.key = key;
+  }
+
+  async call(method: string, path: string, options: CallOptions = {}): Promise<ApiAnswer> {
+    const { body, rawBody, headers = {}, deadlineMs = 75_000 } = options;
+    const content = rawBody ?? (body === undefined ? undefined : JSON.stringify(body));
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.key}`,
+        ...(content !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(content !== undefined && { body: content }),
+      signal: AbortSignal.timeout(deadlineMs),
+    });
+    const text = await response.text();
+    const json = (): unknown => JSON.parse(text);
+    const answer: ApiAnswer = {
+      status: response.status,
+      headers: response.headers,
+      text,
+      link: () => linkViewSchema.parse(json()),
+      links: () => linkListSchema.parse(json()).links,
+      job: () => jobResultSchema.parse(json()),
+      linkToken: () => linkTokenSchema.parse(json()),
+      code: () => problemSchema.parse(json()).code,
+    };
+    this.onAnswer(answer);
+    return answer;
+  }
+
+  start(request: StartRequest, options: CallOptions = {}): Promise<ApiAnswer> {
+    return this.call('POST', '/v1/links', { body: request, ...options });
+  }
+
+  get(userId: string, options: CallOptions = {}): Promise<ApiAnswer> {
+    return this.call('GET', `/v1/links/${userId}`, options);
+  }
+
+  runJob(userId: string, job: Job, options: CallOptions = {}): Promise<ApiAnswer> {
+    return this.call('POST', `/v1/links/${userId}/jobs`, { body: { job }, ...options });
+  }
+
+  job(userId: string, job: Job, waitSeconds = 0, options: CallOptions = {}): Promise<ApiAnswer> {
+    return this.call('GET', `/v1/links/${userId}/jobs/${job}?waitSeconds=${waitSeconds}`, options);
+  }
+
+  unlink(userId: string, waitSeconds = 0, options: CallOptions = {}): Promise<ApiAnswer> {
+    return this.call('DELETE', `/v1/links/${userId}?waitSeconds=${waitSeconds}`, options);
+  }
+
+  /** Reads the link until it is as wanted, for up to 90 s. */
+  async linkWhen(userId: string, isWanted: (link: LinkView) => boolean): Promise<LinkView> {
+    const endMs = Date.now() + 90_000;
+    for (;;) {
+      const answer = await this.get(userId);
+      const link = answer.status === 200 ? answer.link() : undefined;
+      if (link !== undefined && isWanted(link)) return link;
+      if (Date.now() > endMs) throw new Error(`The link of ${userId} did not get there: ${answer.text}`);
+    }
+  }
+}

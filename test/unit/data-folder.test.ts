@@ -1,0 +1,35 @@
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { developmentKeyRing, makeKey } from '../../src/data-folder';
+import { parseKeyRing } from '../../src/temporal/key-ring';
+import { createTokenSealer } from '../../src/temporal/sealing';
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'processor-link-'));
+});
+afterEach(() => rm(root, { recursive: true }));
+
+describe('the key of a machine', () => {
+  it('is made once, whoever asks first', async () => {
+    const folder = path.join(root, 'data');
+    const rings = await Promise.all(Array.from({ length: 20 }, () => developmentKeyRing(folder)));
+    const [first] = rings;
+    const sealed = first ? createTokenSealer(first).seal('publicToken', 'u1', 'token') : '';
+    for (const ring of rings) expect(createTokenSealer(ring).open('publicToken', 'u1', sealed)).toBe('token');
+    expect(await readdir(folder)).toEqual(['encryption-key']);
+  });
+
+  it('can be read by its owner alone', async () => {
+    const folder = path.join(root, 'data');
+    await developmentKeyRing(folder);
+    expect((await stat(path.join(folder, 'encryption-key'))).mode & 0o777).toBe(0o600);
+    expect((await stat(folder)).mode & 0o777).toBe(0o700);
+  });
+});
+
+it('makes keys that the key ring takes, never the same twice', () => {
+  expect(parseKeyRing(makeKey('k1')).ids).toEqual(['k1']);
+  expect(makeKey('k1')).not.toBe(makeKey('k1'));
+});
