@@ -73,7 +73,7 @@ export function createAtomic(settings: AtomicSettings): Atomic {
     'x-api-secret': credentialHeader('Atomic API secret', settings.apiSecret),
   };
 
-  /** Throws for everything but a 2xx with a body that is within the cap. */
+  /** Throws for everything but a 2xx; with `maxBytes`, whose body is within it. */
   async function send(
     request: AtomicRequest,
     deadline: Deadline,
@@ -99,9 +99,11 @@ export function createAtomic(settings: AtomicSettings): Atomic {
         throw refused(operation, response);
       }
       const answer = { operation, response, bytes: new Uint8Array() };
-      const body = await readCapped(response, request.maxBytes ?? ANSWER_MAX_BYTES);
-      if (body.kind === 'over_cap') throw unusable(answer, 'too_large');
-      return { ...answer, bytes: body.bytes };
+      const { maxBytes } = request;
+      const body = await readCapped(response, maxBytes ?? ANSWER_MAX_BYTES);
+      if (body.kind === 'whole') return { ...answer, bytes: body.bytes };
+      if (maxBytes !== undefined) throw unusable(answer, 'too_large');
+      return answer;
     } catch (error) {
       if (error instanceof ProviderError) throw error;
       throw noAnswer({ provider: 'atomic', operation }, deadline, error);
@@ -209,9 +211,9 @@ function unusable({ operation, response }: Answer, failureClass: 'too_large' | '
   });
 }
 
-/** Nothing depends on the content of an acknowledgement, but a gateway's page is none: JSON, or nothing at all. */
+/** Any 2xx will do and nothing depends on its content, but a gateway's page did not come from Atomic. */
 function acknowledged(answer: Answer): void {
-  if (answer.bytes.length > 0) parseJson(answer);
+  if (/html/i.test(answer.response.headers.get('content-type') ?? '')) throw unusable(answer, 'transient');
 }
 
 function resultOf(answer: Answer): AtomicResult {
