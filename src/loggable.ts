@@ -104,7 +104,7 @@ export function hasSafeMessage(error: Error): boolean {
 
 interface ErrorLike {
   name: string;
-  message: string;
+  message?: string;
   code?: unknown;
   stack?: unknown;
   cause?: unknown;
@@ -112,24 +112,23 @@ interface ErrorLike {
 
 /** An error that was made into a plain object before it came here. */
 function isErrorLike(value: object): value is ErrorLike {
-  return (
-    'name' in value &&
-    typeof value.name === 'string' &&
-    'message' in value &&
-    typeof value.message === 'string'
-  );
+  return hasName(value) && 'message' in value && typeof value.message === 'string';
+}
+
+/** All that is left of a cause whose message was dropped before: pino passes what it has formatted here once more. */
+function hasName(value: unknown): value is { name: string } {
+  return typeof value === 'object' && value !== null && 'name' in value && typeof value.name === 'string';
 }
 
 function loggedErrorLike({ name, message, code, stack, cause }: ErrorLike, depth = 0): LoggedError {
   const frames = framesOf(stack);
   const isSafe = OWN_NAMES.includes(name) || SDK_ERRORS.test(name);
-  const isDeeper = typeof cause === 'object' && cause !== null && isErrorLike(cause) && depth < MAX_CAUSES;
   return {
     name: name.slice(0, 100),
-    ...(isSafe && { message: message.slice(0, MAX_TEXT) }),
+    ...(isSafe && message !== undefined && { message: message.slice(0, MAX_TEXT) }),
     ...((typeof code === 'number' || isErrorCode(code)) && { code }),
     ...(frames !== undefined && { stack: frames }),
-    ...(isDeeper && { cause: loggedErrorLike(cause, depth + 1) }),
+    ...(hasName(cause) && depth < MAX_CAUSES && { cause: loggedErrorLike(cause, depth + 1) }),
   };
 }
 

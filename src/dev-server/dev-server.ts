@@ -34,6 +34,8 @@ export interface DevServerOptions {
   logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'never';
   /** Registered at the start; those that the file has already are left alone. */
   searchAttributes?: readonly (readonly [name: string, type: SearchAttributeType])[];
+  /** Values of the server's dynamic configuration, by key. */
+  dynamicConfig?: Readonly<Record<string, string>>;
   /** The server's output is appended to this file. Its folder is made. */
   logFile?: string;
   startTimeoutMs?: number;
@@ -181,6 +183,10 @@ function startDevArguments(options: DevServerOptions, ip: string, namespace: str
     ...pace,
     ...(dbFile === undefined ? [] : ['--db-filename', dbFile, ...pragmas]),
     ...(options.searchAttributes ?? []).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
+    ...Object.entries(options.dynamicConfig ?? {}).flatMap(([key, value]) => [
+      '--dynamic-config-value',
+      `${key}=${value}`,
+    ]),
     ...(codecEndpoint === undefined ? [] : ['--ui-codec-endpoint', codecEndpoint]),
   ];
 }

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import { parseEnvFile, withEnvFile } from '../../src/env-file';
 import { Secret } from '../../src/secret';
@@ -11,7 +10,6 @@ import {
   readWorkerSettings,
   SettingsError,
 } from '../../src/settings';
-import { localSchema } from '../../src/settings-schemas';
 
 const KEY = `k1:${randomBytes(32).toString('base64')}`;
 const CANARY = 'canary-1f8e0c';
@@ -287,12 +285,5 @@ describe('the file .env', () => {
       B: 'two words',
       F: 'a#b',
     });
-  });
-
-  it('has an example that names every setting', () => {
-    const example = readFileSync('.env.example', 'utf8');
-    const named = [...example.matchAll(/^#?([A-Z][A-Z_]+)=/gm)].map(([, name]) => name);
-    const known = [...Object.keys(localSchema.shape), 'TEMPORAL_ADDRESS', 'TEMPORAL_NAMESPACE'];
-    expect(named.sort()).toEqual(known.sort());
   });
 });

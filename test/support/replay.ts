@@ -1,0 +1,42 @@
+import { Client } from '@temporalio/client';
+import { Worker } from '@temporalio/worker';
+import { connectTemporal } from '../../src/temporal/connection';
+import { createDataConverter } from '../../src/temporal/data-converter';
+import { parseKeyRing } from '../../src/temporal/key-ring';
+import type { Service } from './service';
+import { workflowBundle } from './workflow-bundle';
+
+/**
+ * Replays every run of the service's task queue as a worker does that has none of them in its cache; `error` tells of a
+ * run that would stand still there.
+ */
+export async function replayHistories({
+  temporal,
+  taskQueue,
+  env,
+}: Pick<Service, 'temporal' | 'taskQueue' | 'env'>): Promise<{ workflowId: string; error?: string }[]> {
+  const { address, namespace } = temporal;
+  const connection = await connectTemporal({
+    connectConfig: { connectionOptions: { address } },
+    lazy: false,
+  });
+  try {
+    const dataConverter = createDataConverter({
+      keyRing: parseKeyRing(env.ENCRYPTION_KEYS ?? ''),
+      namespace,
+    });
+    const client = new Client({ connection, namespace, dataConverter });
+    const histories = client.workflow.list({ query: `TaskQueue = '${taskQueue}'` }).intoHistories();
+    const replays = Worker.runReplayHistories(
+      { workflowBundle: await workflowBundle(), dataConverter, namespace },
+      histories,
+    );
+    const replayed: { workflowId: string; error?: string }[] = [];
+    for await (const { workflowId, error } of replays) {
+      replayed.push({ workflowId, ...(error && { error: error.message }) });
+    }
+    return replayed;
+  } finally {
+    await connection.close();
+  }
+}
