@@ -16,7 +16,10 @@ const RETRYABLE: readonly FailureClass[] = ['transient', 'rate_limited', 'bank_d
 export interface AttemptLimits {
   /** Even a refusal is tried again, at growing intervals: for what has to be undone. */
   endless?: boolean;
-  /** So many attempts without a definite answer are the last; one that was told to wait does not count. */
+  /**
+   * The attempt of this number is the last, when no definite answer came: a fault that says when to come back is one
+   * of those too. A rate limit and a bank that is down are definite.
+   */
   attempts?: number;
 }
 
@@ -34,7 +37,7 @@ export function toApplicationFailure(
   const canPass = RETRYABLE.includes(failureClass);
   const delayMs =
     endless && !canPass ? doubling(10_000, attempt, 3_600_000) : nextRetryDelay(error.failure, attempt);
-  const isLast = delayMs === undefined && attempt >= attempts;
+  const isLast = failureClass === 'transient' && attempt >= attempts;
   const details: FailureDetails = {
     failureClass,
     provider,

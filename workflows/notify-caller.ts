@@ -1,4 +1,4 @@
-import { log } from '@temporalio/workflow';
+import { log, metricMeter } from '@temporalio/workflow';
 import type { NotificationEvent } from '../src/contract/notifications';
 import { failureOf, visibly } from './steps';
 
@@ -9,6 +9,7 @@ export async function notifyCaller(event: NotificationEvent): Promise<'delivered
     return 'delivered';
   } catch (error) {
     if (!failureOf(error)) throw error;
+    metricMeter.createCounter('processor_link_notifications_given_up').add(1, { type: event.type });
     log.warn('notification given up', { id: event.id, type: event.type });
     return 'given_up';
   }

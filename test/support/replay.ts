@@ -1,5 +1,5 @@
 import { Client } from '@temporalio/client';
-import { Worker } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { connectTemporal } from '../../src/temporal/connection';
 import { createDataConverter } from '../../src/temporal/data-converter';
 import { parseKeyRing } from '../../src/temporal/key-ring';
@@ -8,7 +8,7 @@ import { workflowBundle } from './workflow-bundle';
 
 /**
  * Replays every run of the service's task queue as a worker does that has none of them in its cache; `error` tells of a
- * run that would stand still there.
+ * run that would stand still there. Once a test file, and in one that runs no worker of its own.
  */
 export async function replayHistories({
   temporal,
@@ -16,6 +16,7 @@ export async function replayHistories({
   env,
 }: Pick<Service, 'temporal' | 'taskQueue' | 'env'>): Promise<{ workflowId: string; error?: string }[]> {
   const { address, namespace } = temporal;
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
   const connection = await connectTemporal({
     connectConfig: { connectionOptions: { address } },
     lazy: false,
@@ -28,7 +29,7 @@ export async function replayHistories({
     const client = new Client({ connection, namespace, dataConverter });
     const histories = client.workflow.list({ query: `TaskQueue = '${taskQueue}'` }).intoHistories();
     const replays = Worker.runReplayHistories(
-      { workflowBundle: await workflowBundle(), dataConverter, namespace },
+      { workflowBundle: await workflowBundle(), dataConverter },
       histories,
     );
     const replayed: { workflowId: string; error?: string }[] = [];
