@@ -147,7 +147,8 @@ describe('docs/operations.md', () => {
   });
 
   it('names metrics that exist', () => {
-    const sources = filesBelow('src')
+    const sources = ['src', 'workflows']
+      .flatMap(filesBelow)
       .filter((file) => file.endsWith('.ts'))
       .map(read)
       .join();

@@ -54,7 +54,8 @@ async function waitForWebhook(link: LinkRun, job: Job): Promise<void> {
       link.apply({ type: 'job_failed', job, error: linkError('result_timeout') });
       return;
     }
-    if (await condition(isOver, Math.max(pollMs - elapsedMs(), 1))) return;
+    const summary = `${job}: webhook, else poll`;
+    if (await condition(isOver, Math.max(pollMs - elapsedMs(), 1), { summary })) return;
     await link.stepping(() => fetchResult(link, job, 'poll'));
     doneMs = Math.max(pollMs, elapsedMs());
   }
