@@ -169,7 +169,12 @@ function problemsOf(route: RouteDoc) {
     const { status } = PROBLEMS[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
-  return Object.fromEntries([...byStatus].map(([status, codes]) => [status, problemAnswer(status, codes)]));
+  return {
+    ...Object.fromEntries([...byStatus].map(([status, codes]) => [status, problemAnswer(status, codes)])),
+    // Said before any route is found.
+    408: problemAnswer(408, ['invalid_request']),
+    431: problemAnswer(431, ['payload_too_large']),
+  };
 }
 
 /** Every problem that the route can be answered with. */
