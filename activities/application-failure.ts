@@ -8,6 +8,8 @@ export interface FailureDetails {
   provider: ProviderFailure['provider'];
   providerCode: string;
   providerRequestId?: string;
+  /** The delay before the next attempt, where it is not the policy's: a failure that was read back has lost its own. */
+  retryDelayMs?: number;
 }
 
 const RETRYABLE: readonly FailureClass[] = ['transient', 'rate_limited', 'bank_down'];
@@ -43,6 +45,7 @@ export function toApplicationFailure(
     provider,
     providerCode: code,
     ...(requestId !== undefined && { providerRequestId: requestId }),
+    ...(delayMs !== undefined && { retryDelayMs: delayMs }),
   };
   return ApplicationFailure.create({
     type,

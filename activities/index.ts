@@ -7,8 +7,6 @@ import type { Atomic, CallOptions, Plaid } from '../src/providers/types';
 import { type AccountIdentity, chooseAccount, findAccountAgain } from './accounts';
 import { type AttemptLimits, permanentFailure, toApplicationFailure } from './application-failure';
 
-/** How long a local attempt may take; a step that needs more goes on as an activity of its own. */
-export const LOCAL_ATTEMPT_TIMEOUT_MS = 2_000;
 /** An exchange that has failed this often without a definite answer is given up: the token is single-use. */
 const EXCHANGE_ATTEMPTS = 3;
 /** After a webhook, a result that is not there yet is asked for this often. */
@@ -68,20 +66,13 @@ export function createActivities(dependencies: ActivityDependencies) {
   ): Promise<T> {
     const info = activityInfo();
     const requestId = dependencies.requestId?.();
-    const signals = [
-      ...(settle ? [] : [cancellationSignal()]),
-      ...(info.isLocal ? [AbortSignal.timeout(LOCAL_ATTEMPT_TIMEOUT_MS)] : []),
-    ];
     try {
       return await call({
-        ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
+        ...(!settle && { signal: cancellationSignal() }),
         ...(requestId !== undefined && { requestId }),
       });
     } catch (error) {
       if (error instanceof ProviderError) throw toApplicationFailure(error, info.attempt, limits);
-      if (error instanceof DOMException && error.name === 'TimeoutError') {
-        throw ApplicationFailure.retryable('The local attempt took too long.', 'provider_unavailable');
-      }
       throw error;
     }
   }
@@ -111,14 +102,19 @@ export function createActivities(dependencies: ActivityDependencies) {
     /**
      * Plaid `/accounts/get`, then `/processor/token/create` for `atomicfi`. `known` is the account of a link that
      * had one before: it is found again even under a new id. Fails with `account_required`, `account_not_found`,
-     * or, when a known account is gone, `sign_in_required`.
+     * or, when a known account is gone, `sign_in_required`. The settings come with it, which saves a step.
      */
     async createProcessorToken(request: {
       userId: string;
       sealedAccessToken: SealedToken;
       accountId?: string;
       known?: AccountIdentity;
-    }): Promise<{ itemId: string; account: AccountIdentity; sealedProcessorToken: SealedToken }> {
+    }): Promise<{
+      itemId: string;
+      account: AccountIdentity;
+      sealedProcessorToken: SealedToken;
+      settings: LinkSettings;
+    }> {
       const accessToken = sealer.open('accessToken', request.userId, request.sealedAccessToken);
       const { itemId, accounts } = await attempt((options) => plaid.getAccounts({ accessToken }, options));
       let account: AccountIdentity | undefined;
@@ -137,6 +133,7 @@ export function createActivities(dependencies: ActivityDependencies) {
       return {
         itemId,
         account,
+        settings,
         sealedProcessorToken: sealer.seal('processorToken', request.userId, processorToken),
       };
     },

@@ -258,6 +258,11 @@ export class LinkRun {
     return workflowInfo().continueAsNewSuggested && this.steps === 0;
   }
 
+  /** Settings that came with another answer. */
+  goBy(settings: LinkSettings): void {
+    this.settings ??= settings;
+  }
+
   async readSettings(): Promise<LinkSettings> {
     this.settings ??= await quickly('readSettings', 'setup', () => undefined);
     return this.settings;

@@ -211,15 +211,16 @@ function attentionFor(code: FailureCode): LinkError {
   return { ...linkError(code), action: 'repair' };
 }
 
-/** Atomic has to be told anew: what it holds is for an account that is gone. A job that it refused stays refused. */
+/** Atomic has to be told anew: what it holds is for an account that is gone. A job that failed stays failed. */
 function unregister(link: LinkRecord): LinkRecord {
   const jobs: LinkRecord['jobs'] = {};
   for (const job of JOBS) {
     const record = link.jobs[job];
     if (!record) continue;
+    const { registeredAt: _, ...kept } = record;
     const { sha256, run } = record;
     const again: JobRecord = { state: 'pending', run: run + 1, ...(sha256 !== undefined && { sha256 }) };
-    jobs[job] = record.state === 'failed' || record.state === 'pending' ? record : again;
+    jobs[job] = record.state === 'failed' || record.state === 'pending' ? kept : again;
   }
   return { ...link, jobs, connected: false, registered: false };
 }

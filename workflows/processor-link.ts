@@ -115,16 +115,14 @@ async function createProcessorToken(link: LinkRun): Promise<void> {
   if (sealedAccessToken === undefined) throw configurationFailure('The link has no access token.');
   const step = 'create processor token';
   try {
-    const [settings, created] = await Promise.all([
-      link.readSettings(),
-      quickly('createProcessorToken', 'setup', link.stalled(step), {
-        userId,
-        sealedAccessToken,
-        ...(accountId !== undefined && { accountId }),
-        ...(record.account && { known: record.account }),
-      }),
-    ]);
-    if (settings.waitForHistoryMs === 0) link.historyReady = true;
+    const created = await quickly('createProcessorToken', 'setup', link.stalled(step), {
+      userId,
+      sealedAccessToken,
+      ...(accountId !== undefined && { accountId }),
+      ...(record.account && { known: record.account }),
+    });
+    link.goBy(created.settings);
+    if ((await link.readSettings()).waitForHistoryMs === 0) link.historyReady = true;
     link.sealedProcessorToken = created.sealedProcessorToken;
     link.apply({ type: 'processor_token_created', itemId: created.itemId, account: created.account });
   } catch (error) {

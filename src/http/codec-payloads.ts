@@ -34,6 +34,7 @@ function bytesOf(base64: string): Uint8Array {
   return new Uint8Array(Buffer.from(base64, 'base64'));
 }
 
-function base64Of(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+/** An empty field of a decoded message is an empty array of numbers, whatever its type says. */
+function base64Of(bytes: ArrayLike<number>): string {
+  return Buffer.from(bytes).toString('base64');
 }

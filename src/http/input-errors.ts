@@ -2,7 +2,8 @@ import type { z } from 'zod';
 import type { Problem } from './problems';
 
 const MAX_ERRORS = 20;
-const MAX_KEY_LENGTH = 100;
+/** What may be repeated of a field that nobody knows: a bank token, with its hyphens, is not among it. */
+const FIELD_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,39}$/;
 
 /** Zod's issues as `errors` of a problem, by dotted path; `body` is the path of what is wrong as a whole. */
 export function inputErrors(issues: readonly z.core.$ZodIssue[]): NonNullable<Problem['errors']> {
@@ -12,10 +13,11 @@ export function inputErrors(issues: readonly z.core.$ZodIssue[]): NonNullable<Pr
       if (issue.code !== 'unrecognized_keys') {
         return [{ path: path.join('.') || 'body', message: issue.message }];
       }
-      return issue.keys.map((key) => ({
-        path: [...path, key.slice(0, MAX_KEY_LENGTH)].join('.'),
-        message: 'is not a known field',
-      }));
+      return issue.keys.map((key) =>
+        FIELD_NAME.test(key)
+          ? { path: [...path, key].join('.'), message: 'is not a known field' }
+          : { path: path.join('.') || 'body', message: 'has a field that is not known' },
+      );
     })
     .slice(0, MAX_ERRORS);
 }

@@ -50,6 +50,14 @@ describe('translation', () => {
     expect(response.json()).toEqual({ payloads: [plain()] });
   });
 
+  test('decodes the payload of a step that answers nothing', async () => {
+    const { app } = codecApp();
+    const nothing = { metadata: { encoding: Buffer.from('binary/null') } };
+    const payloads = (await codecOf(NAMESPACE).encode([nothing])).map(toJson);
+    const response = await app.inject(call('/decode', { payloads }));
+    expect(response.json()).toEqual({ payloads: [{ metadata: { encoding: 'YmluYXJ5L251bGw=' }, data: '' }] });
+  });
+
   test('takes none, null and missing fields', async () => {
     const { app } = codecApp();
     expect((await app.inject(call('/decode', { payloads: [] }))).json()).toEqual({ payloads: [] });

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { problemSchema } from '../../src/http/problems';
 import { DEFAULT_TIMEOUTS, type ServerTimeouts } from '../../src/http/server';
 import { API_KEY, closeApps, testApp } from './support/test-app';
@@ -105,4 +106,27 @@ test('connections outlive the longest poll, by default', async () => {
   });
   expect(DEFAULT_TIMEOUTS.idleTimeoutMs).toBeGreaterThan(60_000);
   expect(DEFAULT_TIMEOUTS.keepAliveTimeoutMs).toBeGreaterThan(60_000);
+});
+
+test('a connection whose answer comes while the server closes does not keep it open', async () => {
+  const { app, origin, links } = await listening();
+  let answer = () => {};
+  const asked = new Promise<void>((resolve) => {
+    links.script({
+      checkReachable: () =>
+        new Promise<void>((reached) => {
+          answer = reached;
+          resolve();
+        }),
+    });
+  });
+  const answered = fetch(`${origin}/readyz`);
+  await asked;
+  const closed = app.close();
+  while (app.server.listening) await nextTurn();
+
+  answer();
+
+  expect((await answered).headers.get('connection')).toBe('close');
+  await closed;
 });

@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import { promisify } from 'node:util';
 import { JOBS } from '../../src/contract/jobs';
 import { workflowIdOf } from '../../src/contract/names';
+import { replayHistories } from '../support/replay';
 import { type Service, startService } from '../support/service';
 import { realServer } from '../support/temporal';
 
@@ -54,7 +55,6 @@ describe('a link over HTTP, with API and worker as processes of their own', () =
     expect(service.leftovers(userId)).toHaveLength(3);
 
     const unlinked = await call.unlink(userId, 60);
-    if (unlinked.status !== 200) console.log(unlinked.text, service.api.output.slice(-4000));
 
     expect(unlinked.status).toBe(200);
     expect(unlinked.link().state).toBe('unlinked');
@@ -162,5 +162,12 @@ describe('a link over HTTP, with API and worker as processes of their own', () =
     await atomic.completeJob(userId, EMPLOYER);
     expect((await call.job(userId, EMPLOYER, 60)).job().state).toBe('completed');
     await call.unlink(userId, 60);
+  });
+
+  it('left histories alone that every worker can replay', async () => {
+    const replayed = await replayHistories(service);
+
+    expect(replayed.length).toBeGreaterThanOrEqual(6);
+    expect(replayed.filter(({ error }) => error !== undefined)).toEqual([]);
   });
 });

@@ -11,11 +11,12 @@ import type { LinkView } from '../../src/contract/schemas';
 import type { JobReport, ProcessorLinkInput } from '../../src/contract/workflow';
 import { createAtomic } from '../../src/providers/atomic';
 import { createPlaid } from '../../src/providers/plaid';
+import type { Atomic, Plaid } from '../../src/providers/types';
 import { startAtomicSimulator, startPlaidSimulator } from '../../src/simulators';
 import type { AtomicSimulator } from '../../src/simulators/atomic-simulator';
 import type { PlaidSimulator } from '../../src/simulators/plaid-simulator';
 import { createDataConverter } from '../../src/temporal/data-converter';
-import { parseKeyRing } from '../../src/temporal/key-ring';
+import { type KeyRing, parseKeyRing } from '../../src/temporal/key-ring';
 import { createTokenSealer } from '../../src/temporal/sealing';
 import { workflowBundle } from './workflow-bundle';
 
@@ -31,7 +32,7 @@ export const DEFAULT_SETTINGS: LinkSettings = {
 };
 
 /**
- * `fast`: steps are tried locally first, as in production. `slow`: every local attempt fails, so that each step takes the
+ * `fast`: the first attempt of a step decides. `slow`: every first attempt fails before it is made, so that each step takes the
  * way of an activity.
  */
 export type Path = 'fast' | 'slow';
@@ -45,6 +46,9 @@ export interface LinkWorld {
   taskQueue: string;
   notifications: NotificationEvent[];
   settings: LinkSettings;
+  /** What a worker of the test's own is made of. */
+  keyRing: KeyRing;
+  providers: { plaid: Plaid; atomic: Atomic };
   /** Starts a link for a new user, or for `user`, from a fresh public token. */
   start(
     options?: StartOptions,
@@ -74,6 +78,10 @@ export async function startLinkWorld(options: {
   namespace?: string;
   settings?: Partial<LinkSettings>;
   path?: Path;
+  /** `none` for a test that runs workers of its own on the task queue. Default: one. */
+  worker?: 'one' | 'none';
+  /** Of a call to Plaid or Atomic. Default 3,000. */
+  providerTimeoutMs?: number;
   maxCachedWorkflows?: number;
   /** As `ENCRYPTION_KEYS`; new ones by default. */
   encryptionKeys?: string;
@@ -93,14 +101,18 @@ export async function startLinkWorld(options: {
   const sealer = createTokenSealer(keyRing);
   const settings: LinkSettings = { ...DEFAULT_SETTINGS, ...options.settings };
   const notifications: NotificationEvent[] = [];
-  const activities = createActivities({
-    plaid: createPlaid({ clientId: 'client', secret: 'plaid-secret', baseUrl: plaid.url, timeoutMs: 3_000 }),
+  const timeoutMs = options.providerTimeoutMs ?? 3_000;
+  const providers = {
+    plaid: createPlaid({ clientId: 'client', secret: 'plaid-secret', baseUrl: plaid.url, timeoutMs }),
     atomic: createAtomic({
       apiKey: 'atomic-key',
       apiSecret: 'atomic-secret',
       baseUrl: atomic.url,
-      timeoutMs: 3_000,
+      timeoutMs,
     }),
+  };
+  const activities = createActivities({
+    ...providers,
     sealer,
     settings,
     postNotification: async (event) => {
@@ -120,7 +132,7 @@ export async function startLinkWorld(options: {
       dataConverter,
       shutdownGraceTime: '1s',
       ...(options.maxCachedWorkflows !== undefined && { maxCachedWorkflows: options.maxCachedWorkflows }),
-      ...(path === 'slow' && { interceptors: { activity: [refuseLocalAttempts] } }),
+      ...(path === 'slow' && { interceptors: { activity: [refuseFirstAttempts] } }),
     });
     const running = worker.run();
     return async () => {
@@ -128,7 +140,7 @@ export async function startLinkWorld(options: {
       await running;
     };
   };
-  let stopWorker = await startWorker();
+  let stopWorker = options.worker === 'none' ? async () => {} : await startWorker();
   const client = new Client({ connection, namespace, dataConverter });
   return {
     client,
@@ -137,6 +149,8 @@ export async function startLinkWorld(options: {
     taskQueue,
     notifications,
     settings,
+    keyRing,
+    providers,
     async start({ userId = `user-${randomUUID()}`, jobs = [EMPLOYER], ...rest } = {}) {
       const item = { userId, ...(rest.accounts !== undefined && { accounts: rest.accounts }) };
       const made = rest.fromAccessToken ? plaid.createItem(item) : plaid.createPublicToken(item);
@@ -170,8 +184,8 @@ export async function startLinkWorld(options: {
   };
 }
 
-/** Makes every local attempt fail in a way that may pass, so that the step goes on as an activity. */
-function refuseLocalAttempts(context: import('@temporalio/activity').Context) {
+/** Makes every first attempt fail in a way that may pass, so that the step goes on with its whole budget. */
+function refuseFirstAttempts(context: import('@temporalio/activity').Context) {
   return {
     inbound: {
       async execute(
@@ -181,8 +195,8 @@ function refuseLocalAttempts(context: import('@temporalio/activity').Context) {
           'execute'
         >,
       ) {
-        if (context.info.isLocal && context.info.activityType !== 'readSettings') {
-          throw new Error('no local attempts in this test');
+        if (context.info.retryPolicy?.maximumAttempts === 1 && context.info.activityType !== 'readSettings') {
+          throw new Error('no first attempts in this test');
         }
         return next(input);
       },

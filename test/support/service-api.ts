@@ -63,16 +63,20 @@ export class ServiceApi {
       signal: AbortSignal.timeout(deadlineMs),
     });
     const text = await response.text();
-    const json = (): unknown => JSON.parse(text);
+    const read = <T>(schema: z.ZodType<T>): T => {
+      const parsed = schema.safeParse(JSON.parse(text || 'null'));
+      if (parsed.success) return parsed.data;
+      throw new Error(`${method} ${path} was answered ${response.status} ${text}`);
+    };
     const answer: ApiAnswer = {
       status: response.status,
       headers: response.headers,
       text,
-      link: () => linkViewSchema.parse(json()),
-      links: () => linkListSchema.parse(json()).links,
-      job: () => jobResultSchema.parse(json()),
-      linkToken: () => linkTokenSchema.parse(json()),
-      code: () => problemSchema.parse(json()).code,
+      link: () => read(linkViewSchema),
+      links: () => read(linkListSchema).links,
+      job: () => read(jobResultSchema),
+      linkToken: () => read(linkTokenSchema),
+      code: () => read(problemSchema).code,
     };
     this.onAnswer(answer);
     return answer;

@@ -105,6 +105,15 @@ export class ServiceProcess {
     }
   }
 
+  /** Resolves once the text stands in what it has written. */
+  async logged(text: string): Promise<void> {
+    const endMs = Date.now() + READY_WITHIN_MS;
+    while (!this.#output.includes(text)) {
+      if (Date.now() > endMs) throw new Error(`${this.name} did not log "${text}":\n${tailOf(this.#output)}`);
+      await sleep(50);
+    }
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child?.kill(signal);
   }

@@ -18,13 +18,20 @@ import { realServer, serviceBuild } from './temporal';
 
 const LOOPBACK = '127.0.0.1';
 
+/** What is there before the processes are. */
+export interface ServiceParts {
+  apiUrl: string;
+  plaid: PlaidSimulator;
+  atomic: AtomicSimulator;
+}
+
 export interface ServiceOptions {
   /** Default: the server that all tests of a run share. */
   temporal?: { address: string; namespace: string };
   /** Default: the build that all tests of a run share. */
   build?: string;
   /** Settings of all processes, over those that the harness makes. */
-  env?: Environment;
+  env?: Environment | ((parts: ServiceParts) => Environment | Promise<Environment>);
   plaid?: Partial<PlaidSimulatorOptions>;
   atomic?: Partial<AtomicSimulatorOptions>;
   /** Which processes are started. Default: API and worker. */
@@ -88,6 +95,8 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     ...options.atomic,
   });
   const taskQueue = `service-${randomUUID()}`;
+  const given =
+    typeof options.env === 'function' ? await options.env({ apiUrl, plaid, atomic }) : options.env;
   const env: Environment = {
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_NAMESPACE: temporal.namespace,
@@ -106,7 +115,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     WORKER_PORT: String(workerPort),
     CODEC_PORT: String(codecPort),
     LOG_LEVEL: 'debug',
-    ...options.env,
+    ...given,
   };
   const key = (env.API_KEYS ?? '').replace(/^[^:,]*:/, '').replace(/,.*$/, '');
   const make = (name: ServiceName, port: number, more: Environment = {}) =>

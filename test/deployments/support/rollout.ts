@@ -1,0 +1,145 @@
+import { execFile } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { Connection, isGrpcServiceError } from '@temporalio/client';
+import { bundleWorkflowCode, NativeConnection } from '@temporalio/worker';
+import pino from 'pino';
+import { type RunningWorker, startWorker } from '../../../src/run-worker';
+import { readWorkerSettings } from '../../../src/settings';
+import { failureConverterPath } from '../../../src/temporal/data-converter';
+import { type Handle, type LinkWorld, startLinkWorld } from '../../support/link-world';
+import { realServer } from '../../support/temporal';
+import { workflowBundle } from '../../support/workflow-bundle';
+
+const run = promisify(execFile);
+const PATIENCE_MS = 40_000;
+
+/** Builds of the workflow: the present one, and the same with the change of `next-build.ts`. */
+export type Code = 'present' | 'next';
+
+/** A deployment of the service, whose builds are workers in this process. */
+export interface Rollout {
+  world: LinkWorld;
+  /** Starts a worker of a build; without a build id, one without versioning. Resolves once Temporal knows it. */
+  deploy(buildId: string | undefined, code?: Code): Promise<RunningWorker>;
+  /** As an operator does: with the Temporal CLI. */
+  promote(buildId: string): Promise<void>;
+  /** Gives a build a share of the links, in percent. */
+  ramp(buildId: string, percentage: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startRollout(): Promise<Rollout> {
+  const { address, namespace, cliPath } = await realServer();
+  const connection = await Connection.connect({ address });
+  const nativeConnection = await NativeConnection.connect({ address });
+  const encryptionKeys = `test:${randomBytes(32).toString('base64')}`;
+  const world = await startLinkWorld({
+    connection,
+    nativeConnection,
+    namespace,
+    encryptionKeys,
+    worker: 'none',
+    providerTimeoutMs: PATIENCE_MS,
+  });
+  const name = `links-${randomUUID()}`;
+  const workers: RunningWorker[] = [];
+
+  async function deployment(command: string, buildId: string, ...more: string[]): Promise<void> {
+    await run(cliPath, [
+      ...['worker', 'deployment', command, '--deployment-name', name, '--build-id', buildId],
+      ...['--address', address, '--namespace', namespace, '--yes', ...more],
+    ]);
+  }
+
+  /** Temporal has noted that the version polls for workflows and activities, and can promote it. */
+  async function isRegistered(buildId: string): Promise<boolean> {
+    const { workflowService } = connection;
+    try {
+      const { workerDeploymentInfo } = await workflowService.describeWorkerDeployment({
+        namespace,
+        deploymentName: name,
+      });
+      const { workerDeploymentVersionInfo } = await workflowService.describeWorkerDeploymentVersion({
+        namespace,
+        deploymentVersion: { deploymentName: name, buildId },
+      });
+      const versions = workerDeploymentInfo?.versionSummaries ?? [];
+      const isKnown = versions.some(({ deploymentVersion }) => deploymentVersion?.buildId === buildId);
+      return isKnown && workerDeploymentVersionInfo?.taskQueueInfos?.length === 2;
+    } catch (error) {
+      if (isGrpcServiceError(error)) return false;
+      throw error;
+    }
+  }
+
+  return {
+    world,
+    async deploy(buildId, code = 'present') {
+      const { work } = readWorkerSettings({
+        ENCRYPTION_KEYS: encryptionKeys,
+        PLAID_CLIENT_ID: 'client',
+        PLAID_SECRET: 'plaid-secret',
+        ATOMIC_API_KEY: 'atomic-key',
+        ATOMIC_API_SECRET: 'atomic-secret',
+        ...(buildId !== undefined && { TEMPORAL_DEPLOYMENT_NAME: name, TEMPORAL_WORKER_BUILD_ID: buildId }),
+      });
+      const worker = await startWorker({
+        connection: nativeConnection,
+        namespace,
+        taskQueue: world.taskQueue,
+        keyRing: world.keyRing,
+        ...world.providers,
+        work,
+        interceptor: () => ({}),
+        logger: pino({ level: 'silent' }),
+        bundle: code === 'next' ? nextBundle() : workflowBundle(),
+        drainMs: 1_000,
+      });
+      workers.push(worker);
+      await until(async () => worker.isPolling() && (buildId === undefined || (await isRegistered(buildId))));
+      return worker;
+    },
+    promote: (buildId) => deployment('set-current-version', buildId),
+    ramp: (buildId, percentage) =>
+      deployment('set-ramping-version', buildId, '--percentage', String(percentage)),
+    async close() {
+      await Promise.all(workers.map((worker) => worker.close()));
+      await world.close();
+      await nativeConnection.close();
+      await connection.close();
+    },
+  };
+}
+
+/** The builds that have done the link's tasks, one after the other; `unversioned` for a worker without one. */
+export async function buildsOf(handle: Handle): Promise<string[]> {
+  const { events } = await handle.fetchHistory();
+  const builds = (events ?? []).flatMap(({ workflowTaskCompletedEventAttributes: completed }) =>
+    completed ? [completed.deploymentVersion?.buildId || 'unversioned'] : [],
+  );
+  return builds.filter((build, index) => build !== builds[index - 1]);
+}
+
+/** Looks until it holds, with a pause between two looks. */
+export async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (const endMs = Date.now() + PATIENCE_MS; !(await holds()); await delay(50)) {
+    if (Date.now() > endMs) throw new Error('It did not come about.');
+  }
+}
+
+let next: Promise<{ code: string }> | undefined;
+
+function nextBundle(): Promise<{ code: string }> {
+  next ??= bundleWorkflowCode({
+    workflowsPath: require.resolve('../../../workflows'),
+    workflowInterceptorModules: [
+      require.resolve('../../../workflows/request-id'),
+      require.resolve('./next-build'),
+    ],
+    failureConverterPath,
+    logger: { log() {}, trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error },
+  });
+  return next;
+}

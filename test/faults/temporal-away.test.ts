@@ -1,0 +1,105 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { SEARCH_ATTRIBUTES } from '../../src/contract/names';
+import { type DevServer, startDevServer } from '../../src/dev-server/dev-server';
+import { type Service, startService } from '../support/service';
+import { temporalCli } from '../support/temporal';
+
+jest.setTimeout(180_000);
+
+const EMPLOYER = 'employer-classification';
+const RECURRING = 'recurrence-detection';
+const REFUSED_WITHIN_MS = 5_000;
+
+let folder: string;
+let server: DevServer;
+let service: Service;
+
+async function startTemporal(port?: number): Promise<DevServer> {
+  return startDevServer({
+    cliPath: await temporalCli(),
+    dbFile: path.join(folder, 'temporal.db'),
+    searchAttributes: [
+      [SEARCH_ATTRIBUTES.linkState, 'Keyword'],
+      [SEARCH_ATTRIBUTES.linkJobs, 'KeywordList'],
+      [SEARCH_ATTRIBUTES.plaidItemId, 'Keyword'],
+    ],
+    ...(port !== undefined && { port }),
+  });
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'processor-link-temporal-'));
+  server = await startTemporal();
+  service = await startService({
+    temporal: server,
+    // Atomic stops after 90 seconds; here it tries as long, at a quicker pace.
+    atomic: { webhookRetryDelaysMs: Array.from({ length: 90 }, () => 1_000) },
+  });
+});
+
+afterAll(async () => {
+  await service.close();
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+it('refuses in time while Temporal is away, and goes on with every link once it is back', async () => {
+  const { api, worker, call, plaid, atomic } = service;
+  atomic.settings.jobDelayMs = 'manual';
+  const { userId } = await service.link();
+  await call.linkWhen(userId, ({ state }) => state === 'waiting');
+  const port = Number(new URL(`tcp://${server.address}`).port);
+  await server.stop();
+
+  const options = { deadlineMs: REFUSED_WITHIN_MS };
+  const { publicToken } = plaid.createPublicToken({ userId: 'away' });
+  const refused = await Promise.all([
+    call.start({ userId: 'away', publicToken, jobs: [EMPLOYER] }, options),
+    call.get(userId, options),
+    call.call('GET', '/v1/links', options),
+    call.runJob(userId, EMPLOYER, options),
+    call.job(userId, EMPLOYER, 0, options),
+    call.job(userId, EMPLOYER, 60, options),
+    call.unlink(userId, 0, options),
+    call.unlink(userId, 60, options),
+    call.call('POST', `/v1/links/${userId}/repaired`, options),
+    call.call('POST', '/v1/link-tokens', { body: { userId, mode: 'update' }, ...options }),
+    call.call('GET', '/readyz', options),
+  ]);
+  const taken = await Promise.all([
+    call.call('GET', '/livez', options),
+    call.call('POST', '/v1/link-tokens', { body: { userId }, ...options }),
+  ]);
+
+  for (const answer of refused) {
+    expect([answer.status, answer.code()]).toEqual([503, 'temporal_unavailable']);
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+  }
+  expect(taken.map(({ status }) => status)).toEqual([200, 200]);
+
+  // The first attempt is refused, for Atomic to send it again.
+  const seq = atomic.ledger.lastSeq;
+  await atomic.completeJob(userId, EMPLOYER);
+  const sent = await atomic.ledger.waitForEffect('webhook_sent', {
+    afterSeq: seq,
+    userId,
+    timeoutMs: 20_000,
+  });
+  expect(sent.details).toMatchObject({ status: 503 });
+
+  server = await startTemporal(port);
+  await Promise.all([api.ready(), worker.ready()]);
+  expect((await call.job(userId, EMPLOYER, 60)).job().state).toBe('completed');
+  expect((await call.get(userId)).link().jobs[EMPLOYER]?.via).toBe('webhook');
+  await atomic.completeJob(userId, RECURRING);
+  expect((await call.job(userId, RECURRING, 60)).job().state).toBe('completed');
+  atomic.settings.jobDelayMs = 20;
+  const next = await service.link({ jobs: [EMPLOYER] });
+  expect((await call.job(next.userId, EMPLOYER, 60)).job().state).toBe('completed');
+  for (const user of [userId, next.userId]) {
+    expect((await call.unlink(user, 60)).link().state).toBe('unlinked');
+    expect(service.leftovers(user)).toEqual([]);
+  }
+});

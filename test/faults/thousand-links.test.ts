@@ -1,0 +1,162 @@
+/** Many links at once: none may be lost, and no step done again without a reason. */
+import { Connection } from '@temporalio/client';
+import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime } from '@temporalio/worker';
+import { workflowIdOf } from '../../src/contract/names';
+import type { LinkView } from '../../src/contract/schemas';
+import { LinkClient } from '../../src/temporal/link-client';
+import { EMPLOYER, type LinkWorld, startLinkWorld } from '../support/link-world';
+import { realServer } from '../support/temporal';
+
+jest.setTimeout(400_000);
+
+const LINKS = 1_000;
+/** More than one worker can take at once would time out, and be tried again. */
+const STARTS_AT_ONCE = 20;
+const READS_AT_ONCE = 25;
+const FETCH = 'GET employer-matches';
+
+let connection: Connection;
+let nativeConnection: NativeConnection;
+let world: LinkWorld;
+let links: LinkClient;
+
+beforeAll(async () => {
+  const logging = { filter: makeTelemetryFilterString({ core: 'ERROR' }) };
+  Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging } });
+  const { address } = await realServer();
+  connection = await Connection.connect({ address });
+  nativeConnection = await NativeConnection.connect({ address });
+  // Providers that answer late on a busy machine would be asked again, as they have to be.
+  world = await startLinkWorld({ connection, nativeConnection, providerTimeoutMs: 30_000 });
+  const { client, keyRing, taskQueue } = world;
+  links = new LinkClient({ client, keyRing, taskQueue, callTimeoutMs: 60_000 });
+});
+
+afterAll(async () => {
+  await links?.close();
+  await world?.close();
+  await nativeConnection?.close();
+  await connection?.close();
+});
+
+it('links a thousand users whose webhooks come all at once', async () => {
+  const { plaid, atomic } = world;
+  atomic.setResultBy(EMPLOYER, undefined, ({ userId }) => [{ employerOf: userId }]);
+  const users = Array.from({ length: LINKS }, (_, index) => `user-${index + 1}`);
+
+  const startedAt = Date.now();
+  await atOnce(STARTS_AT_ONCE, users, async (userId) => {
+    const { publicToken } = plaid.createPublicToken({ userId });
+    await links.start({ userId, publicToken, jobs: [EMPLOYER] });
+    await atomic.ledger.waitForEffect('registration_stored', { userId, timeoutMs: 60_000 });
+  });
+  const views = await atOnce(READS_AT_ONCE, users, (userId) => waiting(userId));
+  expect(views.map(({ state }) => state)).toEqual(users.map(() => 'waiting'));
+  const waitingAt = Date.now();
+
+  const taken = await Promise.all(
+    users.map((userId) => links.signalAtomicWebhook(userId, { job: EMPLOYER, bodySha256: userId })),
+  );
+  expect(taken).toEqual(users.map(() => 'delivered'));
+  await allFetched();
+  const results = await atOnce(READS_AT_ONCE, users, (userId) =>
+    links.waitForJob(userId, EMPLOYER, { waitMs: 60_000 }),
+  );
+  const drainedAt = Date.now();
+
+  expect(results).toEqual(
+    users.map((userId) => ({ job: EMPLOYER, state: 'completed', result: [{ employerOf: userId }] })),
+  );
+  const linked = await atOnce(READS_AT_ONCE, users, (userId) => links.get(userId));
+  expect(linked.map(({ state }) => state)).toEqual(users.map(() => 'linked'));
+  expect(await doneAgainWithoutReason(users)).toEqual([]);
+  const seconds = (from: number, to: number) => ((to - from) / 1_000).toFixed(1);
+  process.stderr.write(
+    `${LINKS} links: ${seconds(startedAt, waitingAt)} s until all wait, ${seconds(waitingAt, drainedAt)} s to drain\n`,
+  );
+});
+
+/** Reads would only stand in line behind the thousand tasks. */
+async function allFetched(): Promise<void> {
+  const fetched = new Set<string | undefined>();
+  await world.atomic.ledger.waitFor(
+    (entry) => {
+      if (entry.kind === 'request' && entry.operation === FETCH && entry.outcome === 'answered')
+        fetched.add(entry.userId);
+      return fetched.size === LINKS;
+    },
+    { timeoutMs: 180_000 },
+  );
+}
+
+/** Asked anew as fast as the server answers: the registration is stored a moment before the link takes note. */
+async function waiting(userId: string): Promise<LinkView> {
+  for (const endMs = Date.now() + 60_000; ; ) {
+    const view = await links.get(userId);
+    if (view.state === 'waiting' || Date.now() > endMs) return view;
+  }
+}
+
+const STEPS: Readonly<Record<string, string>> = {
+  '/item/public_token/exchange': 'exchangePublicToken',
+  '/processor/token/create': 'createProcessorToken',
+  'POST /plaid/processor-link': 'registerProcessorLink',
+  [FETCH]: 'fetchJobResult',
+};
+
+/**
+ * Users for whom a step was done more often than once and than its failures explain. At least once is what Temporal
+ * promises: an attempt whose outcome was lost is made again, and a local one with the workflow task that it was part of.
+ */
+async function doneAgainWithoutReason(users: readonly string[]): Promise<string[]> {
+  const done = new Map<string, number>();
+  for (const { ledger } of [world.plaid, world.atomic]) {
+    for (const { operation, userId } of ledger.requests()) {
+      const key = `${operation} of ${userId}`;
+      done.set(key, (done.get(key) ?? 0) + 1);
+    }
+  }
+  const unexplained: string[] = [];
+  for (const userId of users) {
+    for (const [operation, step] of Object.entries(STEPS)) {
+      const times = done.get(`${operation} of ${userId}`) ?? 0;
+      if (times === 1 || (times > 1 && times <= 1 + (await failures(userId, step)))) continue;
+      unexplained.push(`${operation} of ${userId}: ${times}`);
+    }
+  }
+  return unexplained;
+}
+
+/** Failed attempts of a step that the history tells of. */
+async function failures(userId: string, step: string): Promise<number> {
+  const { events } = await world.client.workflow.getHandle(workflowIdOf(userId)).fetchHistory();
+  const scheduled = new Map<string, string>();
+  let count = 0;
+  for (const event of events ?? []) {
+    const {
+      activityTaskScheduledEventAttributes: schedule,
+      activityTaskStartedEventAttributes: start,
+      workflowTaskTimedOutEventAttributes: timeout,
+      workflowTaskFailedEventAttributes: failure,
+    } = event;
+    if (timeout || failure) count += 1;
+    if (schedule?.activityType?.name === step) {
+      scheduled.set(String(event.eventId), step);
+      // It was tried locally before; the exchange never is.
+      if (step !== 'exchangePublicToken') count += 1;
+    }
+    if (start && scheduled.has(String(start.scheduledEventId))) count += (start.attempt ?? 1) - 1;
+  }
+  return count;
+}
+
+/** Works on so many at a time; the outcomes in the order of what they are of. */
+async function atOnce<T, R>(limit: number, items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const outcomes: R[] = [];
+  const entries = items.entries();
+  const lanes = Array.from({ length: limit }, async () => {
+    for (const [index, item] of entries) outcomes[index] = await work(item);
+  });
+  await Promise.all(lanes);
+  return outcomes;
+}

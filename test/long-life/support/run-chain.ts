@@ -1,0 +1,19 @@
+import type { temporal } from '@temporalio/proto';
+import type { Handle, LinkWorld } from '../../support/link-world';
+
+export type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
+
+/** The events of every run of a link, the first run first. */
+export async function historiesOf({ client }: LinkWorld, handle: Handle): Promise<HistoryEvent[][]> {
+  const histories: HistoryEvent[][] = [];
+  let runId: string | undefined = handle.firstExecutionRunId;
+  while (runId) {
+    const run: { events?: HistoryEvent[] | null } = await client.workflow
+      .getHandle(handle.workflowId, runId)
+      .fetchHistory();
+    const events = run.events ?? [];
+    histories.push(events);
+    runId = events.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId ?? undefined;
+  }
+  return histories;
+}

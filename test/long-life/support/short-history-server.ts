@@ -1,0 +1,19 @@
+import { SEARCH_ATTRIBUTES } from '../../../src/contract/names';
+import { startDevServer } from '../../../src/dev-server/dev-server';
+import { temporalCli } from '../../support/temporal';
+
+/** A real server that suggests to continue as new after so many events, in the middle of what a test does. */
+export async function startShortHistoryServer(
+  events: number,
+): Promise<{ address: string; stop(): Promise<void> }> {
+  const { address, stop } = await startDevServer({
+    cliPath: await temporalCli(),
+    searchAttributes: [
+      [SEARCH_ATTRIBUTES.linkState, 'Keyword'],
+      [SEARCH_ATTRIBUTES.linkJobs, 'KeywordList'],
+      [SEARCH_ATTRIBUTES.plaidItemId, 'Keyword'],
+    ],
+    dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': String(events) },
+  });
+  return { address, stop };
+}

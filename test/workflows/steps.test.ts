@@ -1,0 +1,130 @@
+import { EMPLOYER, getJob, RECURRING, viewWhen, webhook } from '../support/link-world';
+import { cancelled, endingOf, expectFailed, expectUnlinked } from './support/ending';
+import { PATHS, useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
+
+const server = useTimeSkippingServer();
+
+const CHECKING = { type: 'depository', subtype: 'checking' } as const;
+const SAVINGS = { type: 'depository', subtype: 'savings' } as const;
+const CARD = { type: 'credit', subtype: 'credit card' } as const;
+
+describe.each(PATHS)('on the %s path', (path) => {
+  const scene = useLinkWorld(server, { path });
+
+  it('goes from a public token to both results and back to nothing, step by step', async () => {
+    const { handle, userId, itemId, accountId } = await scene.start({ jobs: [EMPLOYER, RECURRING] });
+    const waiting = await viewWhen(handle, bothRegistered);
+    expect(waiting).toMatchObject({ state: 'waiting', itemId, accountId });
+    await webhook(handle, EMPLOYER);
+    await webhook(handle, RECURRING);
+    await viewWhen(handle, (view) => view.state === 'linked');
+    expect(await getJob(handle, EMPLOYER)).toMatchObject({
+      state: 'completed',
+      result: [{ company: { name: 'Bluebird Logistics' } }, { confidence: 'LOW' }],
+    });
+    expect(await getJob(handle, RECURRING)).toMatchObject({
+      state: 'completed',
+      result: [{ category: 'subscription' }, { category: 'payroll' }, { category: 'utilities' }],
+    });
+    await expectUnlinked(scene, handle, await cancelled(scene, handle));
+    const calls = scene.calls.of(userId);
+    expect(calls.slice(0, 5)).toEqual(['exchange', 'accounts', 'processor token', 'register', 'register']);
+    expect(calls.slice(5, 7).sort()).toEqual(['employer result', 'recurring result']);
+    expect(calls.slice(7)).toEqual(['delete', 'remove item']);
+  });
+
+  it('skips the exchange for an access token, and never removes its Item', async () => {
+    const { handle, userId, itemId } = await scene.start({ fromAccessToken: true });
+    expect(await viewWhen(handle, bothRegistered)).toMatchObject({ state: 'waiting', itemId });
+    await webhook(handle, EMPLOYER);
+    await viewWhen(handle, (view) => view.state === 'linked');
+    await expectUnlinked(scene, handle, await cancelled(scene, handle));
+    expect(scene.calls.of(userId)).toEqual([
+      'accounts',
+      'processor token',
+      'register',
+      'employer result',
+      'delete',
+    ]);
+    expect(scene.world.plaid.leftovers(userId).callersItems).toEqual([itemId]);
+  });
+
+  it('registers two jobs side by side', async () => {
+    const { atomic } = scene.world;
+    atomic.faults.add({ operation: 'POST /plaid/processor-link', times: 2, kind: { hold: 'both' } });
+    const { handle, userId } = await scene.start({ jobs: [EMPLOYER, RECURRING] });
+    const arrived = () => atomic.ledger.requests('POST /plaid/processor-link', userId).length;
+    await atomic.ledger.waitFor(() => arrived() === 2);
+    expect(scene.calls.timeline(userId).slice(-2)).toEqual(['register begins', 'register begins']);
+    atomic.faults.release('both');
+    await viewWhen(handle, bothRegistered);
+    const registered = atomic.links(userId).map(({ job }) => job);
+    expect(registered.sort()).toEqual([EMPLOYER, RECURRING]);
+  });
+
+  it.each([false, true])(
+    'takes the account that was asked for (access token: %s)',
+    async (fromAccessToken) => {
+      const { handle, userId } = await scene.start({
+        accounts: [CHECKING, { ...SAVINGS, accountId: 'savings-1' }, CARD],
+        accountId: 'savings-1',
+        fromAccessToken,
+      });
+      const view = await viewWhen(handle, bothRegistered);
+      expect(view.accountId).toBe('savings-1');
+      const [made] = scene.world.plaid.ledger.effects('processor_token_created', userId);
+      expect(made?.details.accountId).toBe('savings-1');
+      await expectUnlinked(scene, handle, await cancelled(scene, handle));
+    },
+  );
+
+  it('takes the only depository account where none was asked for', async () => {
+    const { handle, accountId } = await scene.start({ accounts: [CHECKING, CARD] });
+    expect((await viewWhen(handle, bothRegistered)).accountId).toBe(accountId);
+  });
+
+  it.each([
+    ['two depository accounts', { accounts: [CHECKING, SAVINGS] }, 'account_required'],
+    ['no depository account', { accounts: [CARD] }, 'account_required'],
+    ['an account that the Item lacks', { accounts: [CHECKING], accountId: 'another' }, 'account_not_found'],
+  ])('fails for %s, and removes its Item', async (_, options, code) => {
+    const { handle, userId } = await scene.start(options);
+    await expectFailed(scene, handle, await endingOf(scene, handle), code);
+    expect(scene.calls.of(userId)).toEqual(['exchange', 'accounts', 'remove item']);
+  });
+
+  it("fails for an access token without a single account, and leaves the caller's Item", async () => {
+    const { handle, userId, itemId } = await scene.start({
+      accounts: 'checking-and-savings',
+      fromAccessToken: true,
+    });
+    await expectFailed(scene, handle, await endingOf(scene, handle), 'account_required');
+    expect(scene.calls.of(userId)).toEqual(['accounts']);
+    expect(scene.world.plaid.leftovers(userId).callersItems).toEqual([itemId]);
+  });
+});
+
+describe('with removal of Items switched off', () => {
+  const scene = useLinkWorld(server, { settings: { removeItemOnUnlink: false } });
+
+  it('keeps the Item on unlink, but not the registration', async () => {
+    const { handle, userId, itemId } = await scene.start();
+    await viewWhen(handle, bothRegistered);
+    expect(await cancelled(scene, handle)).toMatchObject({
+      status: 'CANCELLED',
+      view: { state: 'unlinked' },
+    });
+    expect(scene.world.atomic.links(userId)).toEqual([]);
+    expect(scene.world.plaid.leftovers(userId).items).toEqual([itemId]);
+    expect(scene.calls.count(userId, 'remove item')).toBe(0);
+  });
+
+  it('removes the Item all the same when the link fails', async () => {
+    const { handle } = await scene.start({ accounts: 'checking-and-savings' });
+    await expectFailed(scene, handle, await endingOf(scene, handle), 'account_required');
+  });
+});
+
+function bothRegistered(view: { jobs: Partial<Record<string, { state: string }>> }): boolean {
+  return Object.values(view.jobs).every((job) => job?.state === 'registered');
+}
