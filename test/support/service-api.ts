@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { PROBLEM_CODES } from '../../src/contract/failures';
 import type { Job } from '../../src/contract/jobs';
@@ -17,6 +18,8 @@ export interface CallOptions {
 
 /** An answer of the API; each of the readers throws when the body is of another shape. */
 export interface ApiAnswer {
+  /** What was asked: `GET /v1/links/somebody`. */
+  request: string;
   status: number;
   headers: Headers;
   text: string;
@@ -38,7 +41,7 @@ export interface StartRequest {
 
 /** Calls the HTTP API as a backend does. */
 export class ServiceApi {
-  readonly url: string;
+  url: string;
   /** Of the calls that follow. */
   key: string;
   /** Told of every answer. */
@@ -69,6 +72,7 @@ export class ServiceApi {
       throw new Error(`${method} ${path} was answered ${response.status} ${text}`);
     };
     const answer: ApiAnswer = {
+      request: `${method} ${path}`,
       status: response.status,
       headers: response.headers,
       text,
@@ -110,6 +114,7 @@ export class ServiceApi {
       const link = answer.status === 200 ? answer.link() : undefined;
       if (link !== undefined && isWanted(link)) return link;
       if (Date.now() > endMs) throw new Error(`The link of ${userId} did not get there: ${answer.text}`);
+      await sleep(30);
     }
   }
 }

@@ -30,9 +30,7 @@ export async function serviceBuild(): Promise<string> {
  */
 export async function timeSkippingEnv(): Promise<TestWorkflowEnvironment> {
   const path = z.string().parse(await askDoor('test-server'));
-  const env = await TestWorkflowEnvironment.createTimeSkipping({
-    server: { executable: { type: 'existing-path', path } },
-  });
+  const env = await startTimeSkipping(path);
   const { INDEXED_VALUE_TYPE_KEYWORD, INDEXED_VALUE_TYPE_KEYWORD_LIST } =
     temporal.api.enums.v1.IndexedValueType;
   await env.connection.operatorService.addSearchAttributes({
@@ -44,4 +42,19 @@ export async function timeSkippingEnv(): Promise<TestWorkflowEnvironment> {
     },
   });
   return env;
+}
+
+/** The SDK gives the server 5 s to start, which a machine under load may not keep. */
+const START_ATTEMPTS = 6;
+
+async function startTimeSkipping(path: string): Promise<TestWorkflowEnvironment> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await TestWorkflowEnvironment.createTimeSkipping({
+        server: { executable: { type: 'existing-path', path } },
+      });
+    } catch (error) {
+      if (attempt === START_ATTEMPTS || !String(error).includes('did not start within')) throw error;
+    }
+  }
 }

@@ -36,11 +36,8 @@ export function hold(scene: LinkScene, call: Call, when: 'before' | 'after' = 'b
   };
 }
 
-/**
- * As {@link hold}, for a step that is tried locally first: it is held as an activity, beside which the workflow goes on
- * and hears of messages and cancellation. `scene.path` says whether there is a local attempt to be failed first.
- */
-export function holdVisible(scene: LinkScene, call: Call, when: 'before' | 'after' = 'before'): Held {
+/** As {@link hold}, at a step's second attempt, which has its whole retry budget. The slow path knows no other. */
+export function holdSecond(scene: LinkScene, call: Call, when: 'before' | 'after' = 'before'): Held {
   if (scene.path === 'slow') return hold(scene, call, when);
   const first = addFault(scene, call, { kind: { status: 500 } });
   const held = hold(scene, call, when);

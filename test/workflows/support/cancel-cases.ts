@@ -1,0 +1,257 @@
+import { QUERIES, UPDATES } from '../../../src/contract/names';
+import { EMPLOYER, RECURRING, viewWhen, webhook } from '../../support/link-world';
+import type { Call } from './call-log';
+import { addFault, type Held, hold, holdSecond, providerOf } from './holding';
+import { plaidWebhook } from './plaid-signal';
+import type { LinkScene, Started } from './use-link-world';
+
+/** A link that has come to the point where it is to be cancelled. */
+export interface Point {
+  started: Started;
+  /** Lets go, after the cancel, of what holds the link there. */
+  release?: () => void;
+  /** What somebody waits for meanwhile: it has to come to an end too. */
+  pending?: Promise<unknown>;
+}
+
+/** Which settings the link runs with: those of a fresh set-up, WAIT_FOR_HISTORY of a day, or NOTIFY_URL. */
+export type Setting = 'plain' | 'history' | 'notify';
+
+export interface CancelCase {
+  with?: Setting;
+  arrive(scene: LinkScene): Promise<Point>;
+}
+
+/** Whatever has to be waited for: the delay is far longer than the test. */
+const LATER = { status: 503, headers: { 'retry-after': '3600' } };
+
+async function heldAt(scene: LinkScene, held: Held, begin?: Promise<Point>): Promise<Point> {
+  const point = begin ? await begin : { started: await scene.start() };
+  await held.arrived(point.started.userId);
+  return { ...point, release: held.release };
+}
+
+async function waiting(scene: LinkScene): Promise<Point> {
+  const started = await scene.start();
+  await viewWhen(started.handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
+  return { started };
+}
+
+async function notified(scene: LinkScene): Promise<Point> {
+  const point = await waiting(scene);
+  await webhook(point.started.handle, EMPLOYER);
+  return point;
+}
+
+async function linked(scene: LinkScene): Promise<Point> {
+  const point = await notified(scene);
+  await viewWhen(point.started.handle, ({ state }) => state === 'linked');
+  return point;
+}
+
+async function needingAttention(scene: LinkScene): Promise<Point> {
+  addFault(scene, 'accounts', { kind: { plaidError: 'ITEM_LOGIN_REQUIRED' } });
+  const started = await scene.start();
+  await viewWhen(started.handle, ({ state }) => state === 'needs_attention');
+  return { started };
+}
+
+async function accountRevoked(begin: Promise<Point>): Promise<Point> {
+  const point = await begin;
+  const { handle, itemId, accountId } = point.started;
+  await plaidWebhook(handle, { kind: 'account_revoked', itemId, accountId });
+  return point;
+}
+
+/** A first cancel: what follows it is the cleanup, which another cancel must not disturb. */
+async function cancelledOnce(begin: Promise<Point>): Promise<Point> {
+  const point = await begin;
+  await point.started.handle.cancel();
+  return point;
+}
+
+async function updating(begin: Promise<Point>, update: string, args?: unknown): Promise<Point> {
+  const point = await begin;
+  const { handle } = point.started;
+  const pending =
+    args === undefined ? handle.executeUpdate(update) : handle.executeUpdate(update, { args: [args] });
+  return { ...point, pending };
+}
+
+/** Waits until an activity of the run has failed and waits for its next attempt. */
+async function backingOff({ handle }: Started): Promise<void> {
+  for (;;) {
+    const { raw } = await handle.describe();
+    if (raw.pendingActivities?.some(({ attempt }) => (attempt ?? 1) > 1)) return;
+  }
+}
+
+/** Waits until no activity of the run is under way: what it waits for is a timer. */
+async function asleep({ handle }: Started): Promise<void> {
+  while ((await handle.describe()).raw.pendingActivities?.length) await handle.query(QUERIES.getLink);
+}
+
+/** Comes to a step's wait for its next attempt, an hour later: by a timer after the first, or the activity's own delay. */
+async function struck(scene: LinkScene, call: Call, begin: () => Promise<Point>): Promise<Point> {
+  const fault = addFault(scene, call, { when: 'after', kind: LATER });
+  const point = await begin();
+  await providerOf(scene.world, call).ledger.waitFor(() => fault.hits === 1);
+  await (scene.path === 'slow' ? backingOff(point.started) : asleep(point.started));
+  return point;
+}
+
+export const CANCEL_CASES = {
+  'before its first task': {
+    // Held, should the cancel come too late for that.
+    async arrive(scene) {
+      const { release } = hold(scene, 'exchange');
+      return { started: await scene.start(), release };
+    },
+  },
+  'exchange under way': {
+    arrive: (scene) => heldAt(scene, hold(scene, 'exchange')),
+  },
+  'exchange taken, its answer under way': {
+    arrive: (scene) => heldAt(scene, hold(scene, 'exchange', 'after')),
+  },
+  'exchange waiting for its next attempt': {
+    async arrive(scene) {
+      const fault = addFault(scene, 'exchange', { kind: { plaidError: 'INSTITUTION_DOWN' } });
+      const started = await scene.start();
+      await scene.world.plaid.ledger.waitFor(() => fault.hits === 1);
+      await backingOff(started);
+      return { started };
+    },
+  },
+  'accounts under way': {
+    arrive: (scene) => heldAt(scene, holdSecond(scene, 'accounts')),
+  },
+  'accounts under way at the first attempt': {
+    arrive: (scene) => heldAt(scene, hold(scene, 'accounts')),
+  },
+  'processor token under way': {
+    arrive: (scene) => heldAt(scene, holdSecond(scene, 'processor token', 'after')),
+  },
+  'processor token waiting for its next attempt': {
+    arrive: (scene) => struck(scene, 'accounts', async () => ({ started: await scene.start() })),
+  },
+  'history awaited': {
+    with: 'history',
+    async arrive(scene) {
+      const started = await scene.start();
+      await scene.world.plaid.ledger.waitForRequest('/item/get', {
+        userId: started.userId,
+        outcome: 'answered',
+      });
+      return { started };
+    },
+  },
+  'history asked for': {
+    with: 'history',
+    arrive: (scene) => heldAt(scene, holdSecond(scene, 'item')),
+  },
+  'registration under way': {
+    arrive: (scene) => heldAt(scene, holdSecond(scene, 'register')),
+  },
+  'registration under way at the first attempt': {
+    arrive: (scene) => heldAt(scene, hold(scene, 'register')),
+  },
+  'registration taken, its answer under way': {
+    arrive: (scene) => heldAt(scene, holdSecond(scene, 'register', 'after')),
+  },
+  'registration waiting for its next attempt': {
+    arrive: (scene) => struck(scene, 'register', async () => ({ started: await scene.start() })),
+  },
+  'one job registered, the other under way': {
+    async arrive(scene) {
+      const held = holdSecond(scene, 'register', 'after');
+      const started = await scene.start({ jobs: [EMPLOYER, RECURRING] });
+      await held.arrived(started.userId);
+      await scene.world.atomic.ledger.waitForEffect('registration_stored', { userId: started.userId });
+      return { started, release: held.release };
+    },
+  },
+  'webhook awaited': { arrive: waiting },
+  'a long poll pending': {
+    arrive: (scene) => updating(waiting(scene), UPDATES.waitForJob, { job: EMPLOYER }),
+  },
+  'result under way after a webhook': {
+    arrive: (scene) => heldAt(scene, holdSecond(scene, 'employer result'), notified(scene)),
+  },
+  'result under way at the first attempt': {
+    arrive: (scene) => heldAt(scene, hold(scene, 'employer result'), notified(scene)),
+  },
+  'result waiting for its next attempt': {
+    arrive: (scene) => struck(scene, 'employer result', () => notified(scene)),
+  },
+  'result under way by poll': {
+    async arrive(scene) {
+      const held = hold(scene, 'employer result');
+      const point = await waiting(scene);
+      // Time stands still once the request is held, until it is let go.
+      const pending = scene.pass('16m');
+      return heldAt(scene, held, Promise.resolve({ ...point, pending }));
+    },
+  },
+  'linked, with nothing under way': { arrive: linked },
+  'the user awaited': { arrive: needingAttention },
+  'an update-mode Link token under way': {
+    async arrive(scene) {
+      const held = hold(scene, 'link token');
+      return heldAt(scene, held, updating(needingAttention(scene), UPDATES.createRepairLinkToken));
+    },
+  },
+  'the Item looked at for a caller': {
+    async arrive(scene) {
+      const held = hold(scene, 'item');
+      return heldAt(scene, held, updating(needingAttention(scene), UPDATES.confirmRepair));
+    },
+  },
+  'the Item looked at after a webhook': {
+    async arrive(scene) {
+      const held = holdSecond(scene, 'item');
+      const point = await needingAttention(scene);
+      await plaidWebhook(point.started.handle, { kind: 'sign_in_repaired', itemId: point.started.itemId });
+      return heldAt(scene, held, Promise.resolve(point));
+    },
+  },
+  'account withdrawn while its registration is under way': {
+    async arrive(scene) {
+      const point = await heldAt(scene, holdSecond(scene, 'register'));
+      return accountRevoked(Promise.resolve(point));
+    },
+  },
+  'account withdrawn, its removal under way': {
+    async arrive(scene) {
+      const held = holdSecond(scene, 'delete');
+      return heldAt(scene, held, accountRevoked(waiting(scene)));
+    },
+  },
+  'account withdrawn, its removal waiting for its next attempt': {
+    arrive: (scene) => struck(scene, 'delete', () => accountRevoked(waiting(scene))),
+  },
+  'unlinking while the exchange settles': {
+    arrive: (scene) => cancelledOnce(heldAt(scene, hold(scene, 'exchange'))),
+  },
+  'unlinking, the registration being removed': {
+    arrive: (scene) => heldAt(scene, holdSecond(scene, 'delete'), cancelledOnce(waiting(scene))),
+  },
+  'unlinking, the removal waiting for its next attempt': {
+    arrive: (scene) => struck(scene, 'delete', () => cancelledOnce(linked(scene))),
+  },
+  'unlinking, the Item being removed': {
+    arrive: (scene) => heldAt(scene, holdSecond(scene, 'remove item'), cancelledOnce(linked(scene))),
+  },
+  'unlinking with an update unfinished': {
+    async arrive(scene) {
+      const held = hold(scene, 'link token');
+      const begin = heldAt(scene, held, updating(needingAttention(scene), UPDATES.createRepairLinkToken));
+      const point = await cancelledOnce(begin);
+      await scene.world.plaid.ledger.waitForEffect('item_removed', { userId: point.started.userId });
+      return point;
+    },
+  },
+  'the caller being told': { with: 'notify', arrive: linked },
+} as const satisfies Record<string, CancelCase>;
+
+export type CancelCaseName = keyof typeof CANCEL_CASES;
