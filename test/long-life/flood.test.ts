@@ -17,11 +17,14 @@ it('takes 9,000 webhooks, half of them twice, and still finishes, with a bounded
   const sent = [...bodies, ...bodies];
   await Promise.all(
     Array.from({ length: LANES }, async () => {
-      for (let body = sent.pop(); body !== undefined; body = sent.pop()) await webhook(handle, EMPLOYER, body);
+      for (let body = sent.pop(); body !== undefined; body = sent.pop())
+        await webhook(handle, EMPLOYER, body);
     }),
   );
   console.info('sent', Date.now() % 1e6);
-  const run = world().atomic.links(userId).find(({ job }) => job === EMPLOYER)?.run;
+  const run = world()
+    .atomic.links(userId)
+    .find(({ job }) => job === EMPLOYER)?.run;
   await viewWhen(handle, ({ state }) => state === 'linked');
   expect(await getJob(handle, EMPLOYER)).toMatchObject({ state: 'completed', result: expect.any(Array) });
   expect(run).toBe(1);

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { NotificationEvent } from '../../src/contract/notifications';
 import { EMPLOYER, type Handle, RECURRING, viewWhen, webhook } from '../support/link-world';
-import { historiesOf } from './support/run-chain';
 import { plaidSignal } from './support/plaid-signal';
+import { historiesOf } from './support/run-chain';
 import { useRealWorld } from './support/use-real-world';
 
 /** What the receiver does with an event: throws to refuse it. */
@@ -44,7 +44,8 @@ async function closedAs(handle: Handle): Promise<string> {
 async function startedBy(handle: Handle): Promise<string[]> {
   const events = (await historiesOf(world(), handle)).flat();
   return events.flatMap(
-    ({ startChildWorkflowExecutionInitiatedEventAttributes: child }) => child?.workflowId?.split('/').at(-1) ?? [],
+    ({ startChildWorkflowExecutionInitiatedEventAttributes: child }) =>
+      child?.workflowId?.split('/').at(-1) ?? [],
   );
 }
 

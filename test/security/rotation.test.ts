@@ -32,7 +32,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  if (load.refused.length>0) require('node:fs').writeFileSync('/tmp/intg/rot-out.log', all.map((p) => p.output).join(''));
+  if (load.refused.length > 0)
+    require('node:fs').writeFileSync('/tmp/intg/rot-out.log', all.map((p) => p.output).join(''));
   await load.stop();
   await service.close();
 });

@@ -1,4 +1,5 @@
 import { QUERIES, UPDATES } from '../../../src/contract/names';
+import type { LinkView } from '../../../src/contract/schemas';
 import { EMPLOYER, RECURRING, viewWhen, webhook } from '../../support/link-world';
 import type { Call } from './call-log';
 import { addFault, type Held, hold, holdSecond, providerOf } from './holding';
@@ -143,6 +144,7 @@ export const CANCEL_CASES = {
         userId: started.userId,
         outcome: 'answered',
       });
+      await asleep(started);
       return { started };
     },
   },
@@ -167,7 +169,9 @@ export const CANCEL_CASES = {
       const held = holdSecond(scene, 'register', 'after');
       const started = await scene.start({ jobs: [EMPLOYER, RECURRING] });
       await held.arrived(started.userId);
-      await scene.world.atomic.ledger.waitForEffect('registration_stored', { userId: started.userId });
+      const isRegistered = ({ jobs }: LinkView) =>
+        Object.values(jobs).some(({ state }) => state === 'registered');
+      await viewWhen(started.handle, isRegistered);
       return { started, release: held.release };
     },
   },
