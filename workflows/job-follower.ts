@@ -1,4 +1,4 @@
-import { condition } from '@temporalio/workflow';
+import { CancellationScope, condition } from '@temporalio/workflow';
 import { linkError } from '../src/contract/failures';
 import type { Job } from '../src/contract/jobs';
 import type { LinkRun } from './link-run';
@@ -67,14 +67,22 @@ async function fetchResult(link: LinkRun, job: Job, via: 'webhook' | 'poll'): Pr
   const isCurrent = () => link.record.jobs[job]?.run === run;
   if (via === 'webhook') link.hints.delete(job);
   link.apply({ type: 'fetch_started', job });
-  try {
-    const fetched = await quickly('fetchJobResult', 'result', () => undefined, {
+  const scope = new CancellationScope();
+  const fetching = scope.run(() =>
+    quickly('fetchJobResult', 'result', () => undefined, {
       userId: link.input.userId,
       job,
       via,
       ...(earlierSha256 !== undefined && { earlierSha256 }),
-    });
-    if (!isCurrent()) return;
+    }),
+  );
+  try {
+    const fetched = await Promise.race([fetching, condition(() => !isCurrent())]);
+    if (!fetched) {
+      fetching.catch(() => undefined);
+      scope.cancel();
+      return;
+    }
     if (fetched.kind === 'not_yet') {
       link.apply({ type: 'result_missing', job });
     } else {

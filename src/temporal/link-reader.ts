@@ -23,6 +23,8 @@ const LENGTH_BEFORE_FIRST_TASK = 3;
 /** The same, the task failed by the closing, and the closing. */
 const CLOSED_LENGTH_BEFORE_FIRST_TASK = 5;
 const READ_ATTEMPTS = 5;
+/** Far longer than a worker that lives takes, and short enough for a second attempt within a call's time. */
+const QUERY_ATTEMPT_MS = 1_500;
 
 /** Reads the LinkView of a user's newest run, open or closed. Needs a worker, as every query does. */
 export class LinkReader {
@@ -96,14 +98,17 @@ export class LinkReader {
 
 /**
  * Makes a query, and makes it again while Temporal answers that the run cannot be queried yet: before its first task is
- * done, which just after a start is a matter of moments.
+ * done, which just after a start is a matter of moments. A query that a worker had taken when it was told to end is lost
+ * without a word, so one that is not answered is made again while there is time, and finds another worker.
  */
 export async function queryWhenReady<T>(deadline: CallDeadline, query: () => Promise<T>): Promise<T> {
   for (let pauseMs = 50; ; pauseMs *= 2) {
+    const attempt = deadline.within(QUERY_ATTEMPT_MS);
     try {
-      return await deadline.call(query);
+      return await attempt.call(query);
     } catch (error) {
-      if (!isNotReady(error) || deadline.remainingMs < pauseMs) throw error;
+      if (attempt.remainingMs > 0 && !isNotReady(error)) throw error;
+      if (deadline.remainingMs < pauseMs) throw error;
     }
     await sleep(pauseMs);
   }
@@ -111,7 +116,10 @@ export async function queryWhenReady<T>(deadline: CallDeadline, query: () => Pro
 
 /** A run whose task keeps failing answers with the same status, and waiting for that helps nobody. */
 function isNotReady(error: unknown): boolean {
-  if (grpcCodeOf(error) !== GRPC_STATUS.FAILED_PRECONDITION) return false;
+  const code = grpcCodeOf(error);
+  // Temporal took the query away from a worker that has ended.
+  if (code === GRPC_STATUS.CANCELLED) return true;
+  if (code !== GRPC_STATUS.FAILED_PRECONDITION) return false;
   const cause = error instanceof Error ? error.cause : undefined;
   return !(cause instanceof Error && /task in failed state/i.test(cause.message));
 }

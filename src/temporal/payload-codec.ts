@@ -25,6 +25,12 @@ const OFF_THREAD_FROM_BYTES = 32 * 1024;
 /** Temporal takes 2 MB a payload, so an honest one is far below; anything above is a bomb. */
 const MAX_INFLATED_BYTES = 16 * 1024 * 1024;
 
+/**
+ * What Temporal's server itself says, in plain JSON, of an activity that was cancelled between two attempts. It comes with
+ * the event ActivityTaskCanceled of every such activity, so that a link could not be unlinked if it were refused.
+ */
+const SERVERS_OWN = '"ACTIVITY_ID_NOT_STARTED"';
+
 /** A payload was not made by this codec, for this namespace: it is refused, never passed through. */
 export class PayloadRefusedError extends Error {
   constructor(message: string) {
@@ -37,8 +43,8 @@ export class PayloadRefusedError extends Error {
  * Compresses, then encrypts each payload whole (metadata and data), AES-256-GCM under the key ring's `payload` keys,
  * bound to the namespace. Metadata outside: `encoding: binary/encrypted`, the key's id, the version.
  *
- * It fails closed. `decode` throws `PayloadRefusedError` for a plain or foreign payload, `DecryptionError` for an altered
- * one, `UnknownKeyError` for a key that is not in the ring. What that does, by place (SDK 1.24, worker.ts):
+ * It fails closed. `decode` throws `PayloadRefusedError` for a plain or foreign payload (but for one constant that the server
+ * writes itself), `DecryptionError` for an altered one, `UnknownKeyError` for a key that is not in the ring. What that does, by place (SDK 1.24, worker.ts):
  *
  * - In a workflow task the worker decodes before workflow code runs, so the *task* fails (event WorkflowTaskFailed, log
  *   line "Failed to process Workflow Activation", metric `temporal_workflow_task_execution_failed`) and is tried again
@@ -73,6 +79,7 @@ export function createPayloadCodec({
   }
 
   async function decodeOne(payload: Payload): Promise<Payload> {
+    if (isServersOwn(payload)) return payload;
     if (!isEncryptedPayload(payload)) {
       throw new PayloadRefusedError('A payload is not encrypted. Plain payloads are refused.');
     }
@@ -108,6 +115,13 @@ export function isEncryptedPayload(payload: Payload): boolean {
 /** Id of the key that a payload names; undefined for a plain one. */
 export function encryptionKeyIdOf(payload: Payload): string | undefined {
   return metadataText(payload, KEY_ID_KEY);
+}
+
+function isServersOwn(payload: Payload): boolean {
+  return (
+    metadataText(payload, ENCODING_KEY) === 'json/plain' &&
+    Buffer.from(payload.data ?? new Uint8Array()).toString('utf8') === SERVERS_OWN
+  );
 }
 
 function metadataText(payload: Payload, key: string): string | undefined {

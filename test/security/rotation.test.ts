@@ -14,7 +14,6 @@ const [k1, k2] = [makeKey('k1'), makeKey('k2')];
 const apiKeys = { a: randomUUID(), b: randomUUID(), c: randomUUID() };
 const webhookSecrets = { a: randomUUID(), b: randomUUID(), c: randomUUID() };
 
-const all: ServiceProcess[] = [];
 let service: Service;
 let load: Load;
 /** The instances that serve now. */
@@ -27,7 +26,6 @@ beforeAll(async () => {
     atomic: { webhookSecret: webhookSecrets.a },
   });
   ({ api, worker } = service);
-  all.push(api, worker);
   load = new Load(service, { users: 3 });
 });
 
@@ -41,7 +39,6 @@ afterAll(async () => {
 /** Replaces API and worker, one by one, as a rolling deployment does: the new one is ready before the old one is told to go. */
 async function roll(env: Environment): Promise<void> {
   const [nextApi, nextWorker] = [await service.another('api'), await service.another('worker')];
-  all.push(nextApi, nextWorker);
   await nextApi.start(env);
   await moveWebhooks(nextApi.url);
   await load.moveTo(nextApi.url);

@@ -58,7 +58,8 @@ export async function askDoor(name: string): Promise<unknown> {
   if (door === undefined)
     throw new Error(`${DOOR_VARIABLE} is not set: run the tests with Jest's global set-up.`);
   return await new Promise((resolve, reject) => {
-    const request = get(`${door}/${name}`, (response) => {
+    // A connection of its own: one that was kept may have been closed by the other side meanwhile.
+    const request = get(`${door}/${name}`, { agent: false }, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {

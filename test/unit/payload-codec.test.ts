@@ -158,6 +158,12 @@ describe('the payload codec', () => {
     );
   });
 
+  it('takes the one plain payload that the server itself writes, as it is', async () => {
+    const ofServer = plain('ACTIVITY_ID_NOT_STARTED');
+    await expect(codec.decode([ofServer])).resolves.toEqual([ofServer]);
+    await expect(codec.decode([plain('ACTIVITY_ID_NOT_STARTED ')])).rejects.toThrow(PayloadRefusedError);
+  });
+
   it.each([
     ['a plain payload', plain({ job: 'employer-classification' })],
     ['a payload without metadata', { data: Buffer.from('{}') }],

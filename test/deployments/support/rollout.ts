@@ -2,11 +2,12 @@ import { execFile } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { Connection, isGrpcServiceError } from '@temporalio/client';
+import { isGrpcServiceError } from '@temporalio/client';
 import { bundleWorkflowCode, NativeConnection } from '@temporalio/worker';
 import pino from 'pino';
 import { type RunningWorker, startWorker } from '../../../src/run-worker';
 import { readWorkerSettings } from '../../../src/settings';
+import { connectTemporal } from '../../../src/temporal/connection';
 import { failureConverterPath } from '../../../src/temporal/data-converter';
 import { type Handle, type LinkWorld, startLinkWorld } from '../../support/link-world';
 import { realServer } from '../../support/temporal';
@@ -32,7 +33,7 @@ export interface Rollout {
 
 export async function startRollout(): Promise<Rollout> {
   const { address, namespace, cliPath } = await realServer();
-  const connection = await Connection.connect({ address });
+  const connection = await connectTemporal({ connectConfig: { connectionOptions: { address } }, lazy: false });
   const nativeConnection = await NativeConnection.connect({ address });
   const encryptionKeys = `test:${randomBytes(32).toString('base64')}`;
   const world = await startLinkWorld({

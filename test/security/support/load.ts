@@ -5,6 +5,8 @@ import { type ApiAnswer, ServiceApi } from '../../support/service-api';
 const JOB = 'employer-classification';
 /** Short polls, so that an instance of the API has soon answered all that it was asked. */
 const POLL_SECONDS = 2;
+/** Longer than Temporal takes to give the task of a worker that has ended to another one, 10 s. */
+const SERVED_WITHIN_MS = 20_000;
 
 /** Users who are linked, ask for their result, run the job again and are unlinked, over and over, several at once. */
 export class Load {
@@ -18,6 +20,8 @@ export class Load {
   /** Every answer that nobody expects, and every call without one. */
   readonly refused: string[] = [];
   readonly users: string[] = [];
+  /** Calls that were made again, as their answer asked for. */
+  repeated = 0;
   /** Users who have been through all of it. */
   done = 0;
 
@@ -68,7 +72,6 @@ export class Load {
         await this.#user();
       } catch (error) {
         this.refused.push(String(error));
-        process.stderr.write(`REFUSED ${String(error)}\n`);
         return;
       }
       this.done += 1;
@@ -111,7 +114,20 @@ export class Load {
     throw new Error(`${request} was answered ${status} ${text} at ${new Date().toISOString()}`);
   }
 
+  /** Repeats what was answered 503 with Retry-After, as the API's document asks for: a worker that ends takes work with it. */
   async #call(make: (api: ServiceApi) => Promise<ApiAnswer>): Promise<ApiAnswer> {
+    const endMs = Date.now() + SERVED_WITHIN_MS;
+    for (;;) {
+      const answer = await this.#attempt(make);
+      const retryAfter =
+        answer.status === 503 ? Number(answer.headers.get('retry-after') ?? Number.NaN) : Number.NaN;
+      if (Number.isNaN(retryAfter) || Date.now() > endMs) return answer;
+      this.repeated += 1;
+      await sleep(retryAfter * 1_000);
+    }
+  }
+
+  async #attempt(make: (api: ServiceApi) => Promise<ApiAnswer>): Promise<ApiAnswer> {
     const api = this.#target;
     api.key = this.#key.value;
     this.#inFlight.set(api, (this.#inFlight.get(api) ?? 0) + 1);

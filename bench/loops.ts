@@ -1,0 +1,99 @@
+/** Closed loops: so many links in flight, a new one for each that ends, the applications in turn. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { countSchema, loopOutcomeSchema, memorySchema } from './answers';
+import { costOfHistory, spanOfHistory } from './history-cost';
+import { difference } from './server-meter';
+import type { Contender, Kind, Stage } from './stage';
+import { mean, percentile } from './statistics';
+
+/** Enough for a p99; more histories would take longer to read than the loop itself. */
+const HISTORIES = 400;
+/** The last task of a link is written a moment after its result was read. */
+const SETTLE_MS = 500;
+
+/** Of one application in one loop. Times in milliseconds, memory in MiB; counts, CPU too, are of a link. */
+export interface LoopFigures {
+  kind: Kind;
+  inFlight: number;
+  round: number;
+  links: number;
+  linksPerSecond: number;
+  /** From the call that starts a link to the event that ends it, by the server's clock. */
+  p50: number;
+  p95: number;
+  p99: number;
+  appCpuMs: number;
+  serverCpuMs: number;
+  rpcs: number;
+  persistence: number;
+  visibility: number;
+  events: number;
+  historyBytes: number;
+  workflowTasks: number;
+  actions: number;
+  appRssMib: number;
+  appHeapMib: number;
+  serverRssMib: number;
+  /** Links without a registration or a result. */
+  lost: number;
+  /** Links with more than one of either. */
+  doubled: number;
+}
+
+export async function runLoop(
+  stage: Stage,
+  contender: Contender,
+  loop: { inFlight: number; windowMs: number; round: number },
+): Promise<LoopFigures> {
+  const { child, namespace, kind } = contender;
+  await stage.providers.call('aim', z.undefined(), { webhookUrl: contender.webhookUrl, hold: false });
+  const before = await stage.readServer(namespace);
+  const cpuBefore = await child.call('cpuMs', z.number());
+  const prefix = `${kind}-${loop.inFlight}-${loop.round}`;
+  const outcome = await child.call('loop', loopOutcomeSchema, { ...loop, prefix });
+  await sleep(SETTLE_MS);
+  const cpuMs = (await child.call('cpuMs', z.number())) - cpuBefore;
+  const server = difference(await stage.readServer(namespace), before);
+  const memory = await child.call('memory', memorySchema);
+  const seen = await stage.providers.call('count', countSchema);
+
+  const { links } = outcome;
+  const { costs, latencies } = await readHistories(contender, outcome.timed.slice(-HISTORIES));
+  return {
+    kind,
+    inFlight: loop.inFlight,
+    round: loop.round,
+    links,
+    linksPerSecond: (outcome.finishedInWindow / outcome.windowMs) * 1_000,
+    p50: percentile(latencies, 0.5),
+    p95: percentile(latencies, 0.95),
+    p99: percentile(latencies, 0.99),
+    appCpuMs: cpuMs / links,
+    serverCpuMs: (server.cpuMs ?? Number.NaN) / links,
+    rpcs: server.rpcs / links,
+    persistence: server.persistence / links,
+    visibility: server.visibility / links,
+    events: mean(costs.map(({ events }) => events)),
+    historyBytes: mean(costs.map(({ bytes }) => bytes)),
+    workflowTasks: mean(costs.map(({ workflowTasks }) => workflowTasks)),
+    actions: mean(costs.map(({ actions }) => actions)),
+    appRssMib: memory.rss,
+    appHeapMib: memory.heapUsed,
+    serverRssMib: (await stage.serverMemoryMib()) ?? Number.NaN,
+    lost: links - Math.min(seen.registeredOnce, seen.fetchedOnce) - seen.doubled,
+    doubled: seen.doubled,
+  };
+}
+
+async function readHistories(contender: Contender, links: { userId: string; calledAtMs: number }[]) {
+  const latencies: number[] = [];
+  const costs: ReturnType<typeof costOfHistory>[] = [];
+  for (const { userId, calledAtMs } of links) {
+    const handle = contender.client.workflow.getHandle(contender.workflowIdOf(userId));
+    const history = await handle.fetchHistory();
+    latencies.push(spanOfHistory(history).endedAtMs - calledAtMs);
+    costs.push(costOfHistory(history));
+  }
+  return { latencies, costs };
+}

@@ -1,0 +1,127 @@
+/** The product as it runs: worker, API and LinkClient, every feature on. */
+import { randomBytes } from 'node:crypto';
+import { Client } from '@temporalio/client';
+import { type ActivityInterceptorsFactory, NativeConnection } from '@temporalio/worker';
+import { createLogger } from '../src/logger';
+import { createAtomic } from '../src/providers/atomic';
+import { createPlaid } from '../src/providers/plaid';
+import { startApi } from '../src/run-api';
+import { startWorker } from '../src/run-worker';
+import { installRuntime } from '../src/runtime';
+import { Secret } from '../src/secret';
+import { createDataConverter } from '../src/temporal/data-converter';
+import { parseKeyRing } from '../src/temporal/key-ring';
+import { LinkClient } from '../src/temporal/link-client';
+import { workerMetrics } from '../src/worker-metrics';
+import type { AppOptions, LinkApp } from './link-app';
+import { ATOMIC_SECRET, PRODUCT_NAMESPACE } from './stand-in-data';
+
+/** Each process encrypts with a key of its own, so it must not be given the links of another. */
+const TASK_QUEUE = `product-${process.pid}`;
+const HOUR_MS = 3_600_000;
+
+export interface ProductOptions extends AppOptions {
+  /** Client and worker share a connection, as in one process; else each has its own, as in production. */
+  eagerStart: boolean;
+  maxCachedWorkflows?: number | undefined;
+}
+
+export async function startProductApp(options: ProductOptions): Promise<LinkApp> {
+  const { temporalAddress: address, providersUrl, eagerStart } = options;
+  const logger = createLogger({ name: 'bench', level: 'info', destination: { write: () => undefined } });
+  const { readMetrics } = await installRuntime({ logger, otlpEndpoint: undefined });
+  const { interceptor } = workerMetrics(readMetrics);
+  const connection = await NativeConnection.connect({ address });
+  const apiConnection = eagerStart ? connection : await NativeConnection.connect({ address });
+  const keyRing = parseKeyRing(`bench:${randomBytes(32).toString('base64')}`);
+  const plaid = createPlaid({ clientId: 'client', secret: 'plaid-secret', baseUrl: providersUrl });
+  const atomic = createAtomic({ apiKey: 'atomic-key', apiSecret: ATOMIC_SECRET, baseUrl: providersUrl });
+
+  const worker = await startWorker({
+    connection,
+    namespace: PRODUCT_NAMESPACE,
+    taskQueue: TASK_QUEUE,
+    keyRing,
+    plaid,
+    atomic,
+    work: {
+      host: '127.0.0.1',
+      port: 0,
+      maxCachedWorkflows: options.maxCachedWorkflows,
+      maxConcurrentActivities: 200,
+      maxConcurrentWorkflowTasks: 100,
+      link: {
+        resultOverdueAfterMs: HOUR_MS / 4,
+        resultGiveUpAfterMs: 168 * HOUR_MS,
+        waitForHistoryMs: 0,
+        removeItemOnUnlink: true,
+        notify: false,
+      },
+      notify: undefined,
+      otlpEndpoint: undefined,
+      deployment: undefined,
+    },
+    interceptor: tellingOfResults(interceptor, options.onResult),
+    logger,
+    bundle: Promise.resolve({ codePath: options.bundlePath }),
+    drainMs: 1_000,
+  });
+  const api = await startApi({
+    connection: apiConnection,
+    namespace: PRODUCT_NAMESPACE,
+    taskQueue: TASK_QUEUE,
+    keyRing,
+    plaid,
+    http: { host: '127.0.0.1', port: 0, publicUrl: undefined, trustProxy: [] },
+    secrets: {
+      apiKeys: [{ name: 'bench', key: new Secret(randomBytes(16).toString('hex')) }],
+      atomicWebhookSecrets: [new Secret(ATOMIC_SECRET)],
+    },
+    logger,
+    eagerStart,
+  });
+  const dataConverter = createDataConverter({ keyRing, namespace: PRODUCT_NAMESPACE });
+  const client = new Client({ connection: apiConnection, namespace: PRODUCT_NAMESPACE, dataConverter });
+  const links = new LinkClient({ client, keyRing, taskQueue: TASK_QUEUE, eagerStart, callTimeoutMs: 30_000 });
+
+  return {
+    webhookUrl: `${api.url}/webhooks/atomic`,
+    async start(userId) {
+      await links.start({
+        userId,
+        publicToken: `public-sandbox-${userId}`,
+        jobs: ['employer-classification'],
+      });
+    },
+    async close() {
+      await api.close();
+      await links.close();
+      await worker.close();
+      await connection.close();
+    },
+  };
+}
+
+function tellingOfResults(
+  inner: ActivityInterceptorsFactory,
+  onResult: (userId: string) => void,
+): ActivityInterceptorsFactory {
+  return (context) => {
+    const interceptors = inner(context);
+    const { inbound } = interceptors;
+    return {
+      ...interceptors,
+      inbound: {
+        ...inbound,
+        async execute(input, next) {
+          const result = await (inbound?.execute ? inbound.execute(input, next) : next(input));
+          const { activityType, workflowExecution } = context.info;
+          if (activityType === 'fetchJobResult') {
+            onResult(workflowExecution?.workflowId.replace(/^processor-link\//, '') ?? '');
+          }
+          return result;
+        },
+      },
+    };
+  };
+}

@@ -1,0 +1,71 @@
+/**
+ * A process with one webhook receiver and no Temporal: `receiver-process.ts bare|verified`. `bare` is Fastify with what any
+ * receiver has to do, HMAC and JSON.parse; `verified` is the product's whole HTTP app, where a signal costs nothing.
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import fastify, { type FastifyInstance } from 'fastify';
+import { Registry } from 'prom-client';
+import { ATOMIC_SIGNATURE_HEADER } from '../src/contract/names';
+import { createApp } from '../src/http/app';
+import type { LinkGateway } from '../src/http/deps';
+import { createLogger } from '../src/logger';
+import { takeCalls } from './child';
+import { ATOMIC_SECRET } from './stand-in-data';
+
+function bareApp(): FastifyInstance {
+  const app = fastify();
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.post('/webhooks/atomic', async (request, reply) => {
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    const signature = Buffer.from(String(request.headers[ATOMIC_SIGNATURE_HEADER]), 'hex');
+    const expected = createHmac('sha256', ATOMIC_SECRET).update(body).digest();
+    if (signature.length !== expected.length || !timingSafeEqual(signature, expected)) {
+      return reply.code(401).send({ title: 'Unauthorized' });
+    }
+    JSON.parse(body.toString());
+    return { received: true };
+  });
+  return app;
+}
+
+function verifiedApp(): FastifyInstance {
+  const nothing = async (): Promise<never> => {
+    throw new Error('not part of this benchmark');
+  };
+  const links: LinkGateway = {
+    start: nothing,
+    get: nothing,
+    list: nothing,
+    runJob: nothing,
+    waitForJob: nothing,
+    unlink: nothing,
+    createRepairLinkToken: nothing,
+    confirmRepair: nothing,
+    signalAtomicWebhook: async () => 'delivered',
+    signalPlaidWebhook: async () => 'delivered',
+    checkReachable: async () => undefined,
+  };
+  return createApp({
+    links,
+    createLinkToken: nothing,
+    publicUrl: 'http://127.0.0.1',
+    apiKeys: () => [],
+    atomicWebhookSecrets: () => [ATOMIC_SECRET],
+    verifyPlaidWebhook: nothing,
+    logger: createLogger({ name: 'bench', level: 'info', destination: { write: () => undefined } }),
+    metrics: new Registry(),
+    // A benchmark comes from one address, and far more of it than Atomic would send.
+    limits: { webhooksPerMinutePerAddress: Number.MAX_SAFE_INTEGER },
+  });
+}
+
+const app = process.argv[2] === 'bare' ? bareApp() : verifiedApp();
+
+takeCalls({
+  listen: async () => `${await app.listen({ host: '127.0.0.1', port: 0 })}/webhooks/atomic`,
+  cpuMs: async () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1_000;
+  },
+});

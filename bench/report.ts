@@ -1,0 +1,140 @@
+/** The figures as tables, medians over the rounds, and the ratios that matter. */
+import type { LoopFigures } from './loops';
+import type { Noise } from './noise';
+import type { ReceiverFigures } from './receiver';
+import type { Kind } from './stage';
+import { median } from './statistics';
+import type { WaitingFigures } from './waiting';
+
+export interface BenchResults {
+  startedAt: string;
+  machine: { cpu: string; cpus: number; node: string };
+  bundleKib: number;
+  noise: { before: Noise; after?: Noise };
+  loops: LoopFigures[];
+  receiver: ReceiverFigures[];
+  waiting: WaitingFigures[];
+}
+
+type LoopNumber = Exclude<keyof LoopFigures, 'kind'>;
+
+const LOOP_ROWS: readonly (readonly [label: string, field: LoopNumber, digits: number])[] = [
+  ['links a second', 'linksPerSecond', 1],
+  ['p50 ms', 'p50', 0],
+  ['p95 ms', 'p95', 0],
+  ['p99 ms', 'p99', 0],
+  ['app CPU ms a link', 'appCpuMs', 1],
+  ['server CPU ms a link', 'serverCpuMs', 1],
+  ['RPCs a link', 'rpcs', 1],
+  ['persistence calls a link', 'persistence', 1],
+  ['visibility calls a link', 'visibility', 1],
+  ['history events', 'events', 1],
+  ['history bytes', 'historyBytes', 0],
+  ['workflow tasks', 'workflowTasks', 2],
+  ['billable actions', 'actions', 2],
+  ['app memory MiB', 'appRssMib', 0],
+  ['server memory MiB', 'serverRssMib', 0],
+  ['lost', 'lost', 0],
+  ['doubled', 'doubled', 0],
+];
+
+export function reportOf(results: BenchResults): string {
+  const { machine, noise } = results;
+  const lines = [
+    `${machine.cpus} × ${machine.cpu}, Node ${machine.node}, ${results.startedAt}, bundle ${results.bundleKib.toFixed(0)} KiB`,
+    `noise before: ${noiseLine(noise.before)}`,
+    ...(noise.after ? [`noise after:  ${noiseLine(noise.after)}`] : []),
+  ];
+  if (results.loops.length > 0) lines.push('', ...loopLines(results.loops));
+  if (results.receiver.length > 0) lines.push('', ...receiverLines(results.receiver));
+  if (results.waiting.length > 0) lines.push('', ...waitingLines(results.waiting));
+  return `${lines.join('\n')}\n`;
+}
+
+function noiseLine({ probeMs, load }: Noise): string {
+  return `fixed work ${probeMs.toFixed(0)} ms, load ${load.map((value) => value.toFixed(1)).join(' ')}`;
+}
+
+function loopLines(loops: readonly LoopFigures[]): string[] {
+  const kinds = [...new Set(loops.map(({ kind }) => kind))].sort().reverse();
+  return [...new Set(loops.map(({ inFlight }) => inFlight))].flatMap((inFlight) => {
+    const of = (kind: Kind, field: LoopNumber) =>
+      median(loops.filter((one) => one.kind === kind && one.inFlight === inFlight).map((one) => one[field]));
+    const rows = LOOP_ROWS.map(([label, field, digits]) => [
+      label,
+      ...kinds.map((kind) => of(kind, field).toFixed(digits)),
+      ratio(of('product', field), of('thin', field)),
+    ]);
+    const spread = of('product', 'p99') / of('product', 'p50');
+    return [
+      ...table([[`${inFlight} in flight`, ...kinds, 'product/thin'], ...rows]),
+      `product p99/p50: ${spread.toFixed(2)}`,
+      '',
+    ];
+  });
+}
+
+function receiverLines(figures: readonly ReceiverFigures[]): string[] {
+  const whats = [...new Set(figures.map(({ what }) => what))];
+  const of = (what: string, field: Exclude<keyof ReceiverFigures, 'what'>) =>
+    median(figures.filter((one) => one.what === what).map((one) => one[field]));
+  const row = (what: string) => [
+    what,
+    of(what, 'requestsPerSecond').toFixed(0),
+    of(what, 'cpuMicrosecondsPerRequest').toFixed(0),
+    of(what, 'p50Ms').toFixed(1),
+    of(what, 'p99Ms').toFixed(1),
+    of(what, 'unexpected').toFixed(0),
+    ratio(of(what, 'requestsPerSecond'), of('bare', 'requestsPerSecond')),
+  ];
+  return table([
+    ['receiver', 'requests/s', 'CPU µs', 'p50 ms', 'p99 ms', 'unexpected', 'of bare'],
+    ...whats.map(row),
+  ]);
+}
+
+function waitingLines(figures: readonly WaitingFigures[]): string[] {
+  return table([
+    [
+      'waiting',
+      'idle MiB',
+      'above idle',
+      'heap above',
+      'started/s',
+      'drain s',
+      'drained/s',
+      'CPU ms',
+      'retries',
+      'lost',
+      'doubled',
+    ],
+    ...figures.map((one) => [
+      String(one.links),
+      one.idleRssMib.toFixed(0),
+      one.aboveIdleMib.toFixed(0),
+      one.heapAboveIdleMib.toFixed(0),
+      one.startedPerSecond.toFixed(1),
+      one.drainSeconds.toFixed(1),
+      one.drainedPerSecond.toFixed(1),
+      one.appCpuMsPerDrainedLink.toFixed(1),
+      String(one.webhookRetries),
+      String(one.lost),
+      String(one.doubled),
+    ]),
+  ]);
+}
+
+function ratio(value: number, base: number): string {
+  return Number.isFinite(value / base) ? (value / base).toFixed(2) : '';
+}
+
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) =>
+    row
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
+      .join('  '),
+  );
+}
