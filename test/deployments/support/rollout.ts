@@ -33,7 +33,10 @@ export interface Rollout {
 
 export async function startRollout(): Promise<Rollout> {
   const { address, namespace, cliPath } = await realServer();
-  const connection = await connectTemporal({ connectConfig: { connectionOptions: { address } }, lazy: false });
+  const connection = await connectTemporal({
+    connectConfig: { connectionOptions: { address } },
+    lazy: false,
+  });
   const nativeConnection = await NativeConnection.connect({ address });
   const encryptionKeys = `test:${randomBytes(32).toString('base64')}`;
   const world = await startLinkWorld({
