@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Job } from '../../src/contract/jobs';
 import { UPDATES } from '../../src/contract/names';
 import type { LinkView } from '../../src/contract/schemas';
 import type { WaitForJobAnswer } from '../../src/contract/workflow';
@@ -168,9 +169,7 @@ it('loses no webhook and no update while runs follow each other', async () => {
     const noise = Array.from({ length: 10 }, () =>
       handle.signal(...plaidSignal('pending_disconnect', 'another-item')),
     );
-    const asked = [EMPLOYER, RECURRING].map((job) =>
-      handle.executeUpdate<LinkView, [unknown]>(UPDATES.runJob, { args: [{ job }] }),
-    );
+    const asked = [EMPLOYER, RECURRING].map((job) => askAgain(handle, job));
     await Promise.all([...noise, ...asked]);
     await viewWhen(handle, ({ jobs }) =>
       Object.values(jobs).every(({ state }) => state !== 'pending' && state !== 'completed'),
@@ -211,3 +210,15 @@ it('does not make way while a step is under way, and follows the other job meanw
   atomic.faults.clear();
   await viewWhen(handle, (view) => view.jobs[RECURRING]?.state === 'registered' && view.runId !== runId);
 });
+
+/** Asks for a run of a job until it is taken: Temporal refuses an update while a run gives way to the next. */
+async function askAgain(handle: Handle, job: Job): Promise<LinkView> {
+  for (;;) {
+    try {
+      return await handle.executeUpdate<LinkView, [unknown]>(UPDATES.runJob, { args: [{ job }] });
+    } catch (error) {
+      const cause = error instanceof Error ? String(error.cause) : '';
+      if (!cause.includes('unexpected workflow task failure')) throw error;
+    }
+  }
+}
