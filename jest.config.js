@@ -6,6 +6,8 @@ module.exports = {
   roots: ['<rootDir>/test'],
   // Generous: a server is started, or a bundle made, in some hooks. No test measures time.
   testTimeout: 60_000,
+  // The SDK's native threads may outlive the last test by a while.
+  forceExit: true,
   testMatch: ['**/*.test.ts'],
   transform: {
     '^.+\\.(ts|js|mjs)$': ['@swc/jest', { jsc: { target: 'es2022' }, module: { type: 'commonjs' } }],
