@@ -7,6 +7,8 @@ import type { Atomic, CallOptions, Plaid } from '../src/providers/types';
 import { type AccountIdentity, chooseAccount, findAccountAgain } from './accounts';
 import { type AttemptLimits, permanentFailure, toApplicationFailure } from './application-failure';
 
+/** How long a local attempt may take; a step that needs more goes on as an activity of its own. */
+const LOCAL_ATTEMPT_TIMEOUT_MS = 4_000;
 /** An exchange that has failed this often without a definite answer is given up: the token is single-use. */
 const EXCHANGE_ATTEMPTS = 3;
 /** After a webhook, a result that is not there yet is asked for this often. */
@@ -66,13 +68,20 @@ export function createActivities(dependencies: ActivityDependencies) {
   ): Promise<T> {
     const info = activityInfo();
     const requestId = dependencies.requestId?.();
+    const signals = [
+      ...(settle ? [] : [cancellationSignal()]),
+      ...(info.isLocal ? [AbortSignal.timeout(LOCAL_ATTEMPT_TIMEOUT_MS)] : []),
+    ];
     try {
       return await call({
-        ...(!settle && { signal: cancellationSignal() }),
+        ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
         ...(requestId !== undefined && { requestId }),
       });
     } catch (error) {
       if (error instanceof ProviderError) throw toApplicationFailure(error, info.attempt, limits);
+      if (error instanceof DOMException && error.name === 'TimeoutError') {
+        throw ApplicationFailure.retryable('The local attempt took too long.', 'provider_unavailable');
+      }
       throw error;
     }
   }

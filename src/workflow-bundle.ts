@@ -5,7 +5,7 @@ import { failureConverterPath } from './temporal/data-converter';
 
 // Resolved as the module loads: sources and built code alike.
 const WORKFLOWS = require.resolve('../workflows');
-const INTERCEPTORS = [require.resolve('../workflows/request-id')];
+const INTERCEPTORS = [require.resolve('../workflows/interceptors')];
 
 /** Beside the built code, where `npm run build` puts it. */
 export const BUNDLE_FILE = path.join(__dirname, '..', 'workflow-bundle.js');

@@ -33,9 +33,9 @@ async function register(link: LinkRun, job: Job): Promise<void> {
   } catch (error) {
     const failure = failureOf(error);
     if (!failure) throw error;
-    if (link.sealedProcessorToken === sealedProcessorToken) {
-      link.apply({ type: 'job_failed', job, error: toLinkError(failure) });
-    }
+    // A refusal of a token whose account is gone or locked says nothing of the job: it is registered anew afterwards.
+    const isMeant = link.sealedProcessorToken === sealedProcessorToken && !link.needsUser;
+    if (isMeant) link.apply({ type: 'job_failed', job, error: toLinkError(failure) });
   } finally {
     link.resumed(step);
   }

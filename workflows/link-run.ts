@@ -173,12 +173,14 @@ export class LinkRun {
     return state === undefined || isSettled(state);
   }
 
+  /** The user has to act at the bank, or will have to once Atomic has dropped the account. */
+  get needsUser(): boolean {
+    return this.record.attention !== undefined || this.accountRevoked;
+  }
+
   /** A processor token is there, nothing stands in its way, and the job has not been registered with it. */
   canRegister(job: Job): boolean {
-    const { connected, attention } = this.record;
-    return (
-      connected && !attention && !this.accountRevoked && this.historyReady && this.jobState(job) === 'pending'
-    );
+    return this.record.connected && !this.needsUser && this.historyReady && this.jobState(job) === 'pending';
   }
 
   /** A webhook says that there is a result, and Atomic has been asked for one. */

@@ -3,7 +3,7 @@ import type { WorkflowInterceptors } from '@temporalio/workflow';
 import { REQUEST_ID_HEADER } from '../src/contract/names';
 
 /** Hands the id of the request that last reached the workflow on to the steps that follow from it. */
-export function interceptors(): WorkflowInterceptors {
+export function followRequestId(): Required<Pick<WorkflowInterceptors, 'inbound' | 'outbound'>> {
   let requestId: Payload | undefined;
   const remember = ({ headers }: { headers: Record<string, Payload> }) => {
     requestId = headers[REQUEST_ID_HEADER] ?? requestId;

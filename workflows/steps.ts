@@ -1,10 +1,10 @@
 /** The activities a link calls, each under a named retry budget. */
-import type { RetryPolicy } from '@temporalio/common';
 import {
   ActivityCancellationType,
   ActivityFailure,
   ApplicationFailure,
   proxyActivities,
+  proxyLocalActivities,
   sleep,
   TimeoutFailure,
 } from '@temporalio/workflow';
@@ -14,11 +14,20 @@ import { type FailureCode, isFailureCode, type LinkError, linkError } from '../s
 
 /** Longer than a provider client's deadline of 15 s, twice over: some steps make two calls. */
 const START_TO_CLOSE = '40s';
+/** Longer than the local attempt's own deadline, so that it has settled; shorter than a workflow task's 10 s. */
+const LOCAL_START_TO_CLOSE = '5s';
 /** 1 s, doubling, to 60 s; a failure that names its own delay (rate limits, banks that are down) overrides it. */
 const BACKOFF = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '60s' } as const;
 
 /** Once begun, a call is waited for even while unlinking: its outcome decides what has to be undone. */
 const cancellationType = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
+
+/** One short attempt inside the workflow task, for calls that may safely be made twice. */
+const onceLocally = proxyLocalActivities<Activities>({
+  startToCloseTimeout: LOCAL_START_TO_CLOSE,
+  retry: { maximumAttempts: 1 },
+  cancellationType,
+});
 
 const BUDGETS = {
   /** The public token lives 30 minutes; the activity itself stops after three attempts without an answer. */
@@ -40,21 +49,25 @@ type Step = keyof Activities;
 type Request<S extends Step> = Parameters<Activities[S]>;
 type Answer<S extends Step> = Awaited<ReturnType<Activities[S]>>;
 
-/** Runs a step with its whole retry budget. */
+/** Runs a step as an activity that operators see, with its whole retry budget. */
 export async function visibly<S extends Step>(
   step: S,
   budget: Budget,
   ...request: Request<S>
 ): Promise<Answer<S>> {
-  return run(step, budget, BACKOFF, request);
+  const activities = proxyActivities<Activities>({
+    startToCloseTimeout: START_TO_CLOSE,
+    retry: BACKOFF,
+    cancellationType,
+    ...BUDGETS[budget],
+  });
+  return call(activities[step], request);
 }
 
 /**
- * Runs a step with one attempt, and where that fails in a way that can pass, with its whole retry budget. `onStall` hears of
- * the first failure, which a single activity would keep to itself until its budget is spent.
- *
- * Not as a local activity, though that would cost less: when one ends while the worker answers a query, the SDK (1.24) tells
- * the workflow of it a task later than the history says. Such a history does not replay, and the link would never go on.
+ * Runs a step that may safely be repeated: once as a local activity, and where that attempt fails in a way that can
+ * pass, as an activity with its whole budget, so that it shows as pending with its last failure. `onStall` hears of
+ * the first failure. Reads that come meanwhile are held by `hold-answers.ts`.
  */
 export async function quickly<S extends Step>(
   step: S,
@@ -63,7 +76,7 @@ export async function quickly<S extends Step>(
   ...request: Request<S>
 ): Promise<Answer<S>> {
   try {
-    return await run(step, budget, { maximumAttempts: 1 }, request);
+    return await call(onceLocally[step], request);
   } catch (error) {
     const failure = failureOf(error);
     if (!failure || failure.nonRetryable) throw error;
@@ -76,21 +89,6 @@ export async function quickly<S extends Step>(
     }
     return visibly(step, budget, ...request);
   }
-}
-
-async function run<S extends Step>(
-  step: S,
-  budget: Budget,
-  retry: RetryPolicy,
-  request: Request<S>,
-): Promise<Answer<S>> {
-  const activities = proxyActivities<Activities>({
-    startToCloseTimeout: START_TO_CLOSE,
-    retry,
-    cancellationType,
-    ...BUDGETS[budget],
-  });
-  return call(activities[step], request);
 }
 
 /** A proxied activity is typed by its step; this is the one place that ties the two together again. */

@@ -22,8 +22,8 @@ export interface LinkQuery {
 export type SignalOutcome = 'delivered' | 'no_open_link';
 
 /**
- * What the HTTP API needs of LinkClient. Every method answers within 5 s, the two waits aside, and fails with an
- * error whose `code` is a ProblemCode and whose message may be shown to callers.
+ * What the HTTP API needs of LinkClient. Every method answers within 5 s, the two waits aside and the two repairs, which
+ * ask Plaid on the way; it fails with an error whose `code` is a ProblemCode and whose message may be shown to callers.
  */
 export interface LinkGateway {
   start(request: StartLink, context?: CallContext): Promise<{ link: LinkView; created: boolean }>;

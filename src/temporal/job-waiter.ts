@@ -106,7 +106,10 @@ export class JobWaiter {
       if (answer.settled) return 'settled';
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return 'closed';
-      if (updateFailureType(error) === 'job_not_found') {
+      const refusal = updateFailureType(error);
+      // Removed sooner or later: asking again until then would be a loop for nothing.
+      if (refusal === 'not_linked') return 'closed';
+      if (refusal === 'job_not_found') {
         throw new LinkClientError('job_not_found', 'The link has no such job.', { cause: error });
       }
     }

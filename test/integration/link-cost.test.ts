@@ -33,58 +33,58 @@ afterAll(async () => {
 describe('where every step succeeds at once', () => {
   const world = useWorld('fast');
 
-  it('links one job with 36 events, 6 workflow tasks and 9 actions', async () => {
+  it('links one job with 21 events, 3 workflow tasks and 8 actions', async () => {
     const cost = await costOfLink(world(), [EMPLOYER]);
     expect(cost.byType).toEqual({
       WORKFLOW_EXECUTION_STARTED: 1,
       WORKFLOW_EXECUTION_SIGNALED: 1,
-      WORKFLOW_TASK_SCHEDULED: 6,
-      WORKFLOW_TASK_STARTED: 6,
-      WORKFLOW_TASK_COMPLETED: 6,
-      // Exchange, processor token, registration, result.
-      ACTIVITY_TASK_SCHEDULED: 4,
-      ACTIVITY_TASK_STARTED: 4,
-      ACTIVITY_TASK_COMPLETED: 4,
+      WORKFLOW_TASK_SCHEDULED: 3,
+      WORKFLOW_TASK_STARTED: 3,
+      WORKFLOW_TASK_COMPLETED: 3,
+      // The exchange.
+      ACTIVITY_TASK_SCHEDULED: 1,
+      ACTIVITY_TASK_STARTED: 1,
+      ACTIVITY_TASK_COMPLETED: 1,
+      // Processor token, registration, result: local activities.
+      MARKER_RECORDED: 3,
       // For a webhook that does not come.
       TIMER_STARTED: 1,
       TIMER_CANCELED: 1,
       // `waiting` and `linked`.
       UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: 2,
     });
-    // Start, four activities, timer, signal, two upserts.
-    expect(cost).toMatchObject({ events: 36, workflowTasks: 6, actions: 9 });
-    expect(cost.bytes).toBeLessThanOrEqual(9_200);
+    // Start, exchange, two tasks with local activities, signal; timer, two upserts.
+    expect(cost).toMatchObject({ events: 21, workflowTasks: 3, actions: 8 });
+    expect(cost.bytes).toBeLessThanOrEqual(6_900);
   });
 
-  it('links both jobs with at most 54 events, 9 workflow tasks and 13 actions', async () => {
+  it('links both jobs with 29 events, 4 workflow tasks and 11 actions', async () => {
     const cost = await costOfLink(world(), [EMPLOYER, RECURRING]);
-    expect(cost.byType.ACTIVITY_TASK_COMPLETED).toBe(6);
-    expect(cost.events).toBeLessThanOrEqual(54);
-    expect(cost.workflowTasks).toBeLessThanOrEqual(9);
-    expect(cost.actions).toBeLessThanOrEqual(13);
-    expect(cost.bytes).toBeLessThanOrEqual(13_600);
+    expect(cost.byType).toMatchObject({ ACTIVITY_TASK_COMPLETED: 1, MARKER_RECORDED: 5 });
+    expect(cost).toMatchObject({ events: 29, workflowTasks: 4, actions: 11 });
+    expect(cost.bytes).toBeLessThanOrEqual(9_800);
   });
 });
 
-describe('where every step but the exchange fails once', () => {
+describe('where every local attempt fails', () => {
   const world = useWorld('slow');
 
-  it('links one job with at most 56 events, 9 workflow tasks and 14 actions', async () => {
+  it('links one job with at most 41 events, 6 workflow tasks and 14 actions', async () => {
     const cost = await costOfLink(world(), [EMPLOYER]);
-    expect(cost.byType).toMatchObject({ ACTIVITY_TASK_COMPLETED: 4, ACTIVITY_TASK_FAILED: 3 });
-    expect(cost.events).toBeLessThanOrEqual(56);
-    expect(cost.workflowTasks).toBeLessThanOrEqual(9);
+    expect(cost.byType).toMatchObject({ ACTIVITY_TASK_COMPLETED: 4, MARKER_RECORDED: 3 });
+    expect(cost.events).toBeLessThanOrEqual(41);
+    expect(cost.workflowTasks).toBeLessThanOrEqual(6);
     expect(cost.actions).toBeLessThanOrEqual(14);
-    expect(cost.bytes).toBeLessThanOrEqual(14_500);
+    expect(cost.bytes).toBeLessThanOrEqual(12_000);
   });
 
-  it('links both jobs with at most 86 events, 14 workflow tasks and 20 actions', async () => {
+  it('links both jobs with at most 61 events, 9 workflow tasks and 19 actions', async () => {
     const cost = await costOfLink(world(), [EMPLOYER, RECURRING]);
-    expect(cost.byType).toMatchObject({ ACTIVITY_TASK_COMPLETED: 6, ACTIVITY_TASK_FAILED: 5 });
-    expect(cost.events).toBeLessThanOrEqual(86);
-    expect(cost.workflowTasks).toBeLessThanOrEqual(14);
-    expect(cost.actions).toBeLessThanOrEqual(20);
-    expect(cost.bytes).toBeLessThanOrEqual(22_000);
+    expect(cost.byType).toMatchObject({ ACTIVITY_TASK_COMPLETED: 6, MARKER_RECORDED: 5 });
+    expect(cost.events).toBeLessThanOrEqual(61);
+    expect(cost.workflowTasks).toBeLessThanOrEqual(9);
+    expect(cost.actions).toBeLessThanOrEqual(19);
+    expect(cost.bytes).toBeLessThanOrEqual(18_000);
   });
 });
 

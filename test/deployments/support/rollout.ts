@@ -139,7 +139,7 @@ function nextBundle(): Promise<{ code: string }> {
   next ??= bundleWorkflowCode({
     workflowsPath: require.resolve('../../../workflows'),
     workflowInterceptorModules: [
-      require.resolve('../../../workflows/request-id'),
+      require.resolve('../../../workflows/interceptors'),
       require.resolve('./next-build'),
     ],
     failureConverterPath,

@@ -1,0 +1,52 @@
+/** Reads of all kinds, all the time: every read has to be answered, and every history to replay. */
+import { Worker } from '@temporalio/worker';
+import { QUERIES, UPDATES } from '../../src/contract/names';
+import { createDataConverter } from '../../src/temporal/data-converter';
+import { useRealWorld } from '../long-life/support/use-real-world';
+import { EMPLOYER, type Handle, RECURRING, settled, webhook } from '../support/link-world';
+import { workflowBundle } from '../support/workflow-bundle';
+
+const LINKS = 8;
+const RUNS_OF_A_JOB = 5;
+
+const world = useRealWorld();
+
+it('leaves histories that replay, however often links are read while their steps are under way', async () => {
+  const handles = await Promise.all(Array.from({ length: LINKS }, () => liveAndBeRead()));
+
+  const errors: string[] = [];
+  const histories = await Promise.all(
+    handles.map(async (handle) => ({ workflowId: handle.workflowId, history: await handle.fetchHistory() })),
+  );
+  const dataConverter = createDataConverter({ keyRing: world().keyRing, namespace: 'default' });
+  const replays = Worker.runReplayHistories(
+    { workflowBundle: await workflowBundle(), dataConverter },
+    histories,
+  );
+  for await (const { error } of replays) if (error) errors.push(error.message);
+
+  expect(errors).toEqual([]);
+});
+
+/** A whole life with both jobs run again and again, read all the while. */
+async function liveAndBeRead(): Promise<Handle> {
+  const { handle } = await world().start({ jobs: [EMPLOYER, RECURRING] });
+  let isOver = false;
+  // The API's reads, and those of the Temporal UI, which no interceptor of queries sees.
+  const queries = [QUERIES.getLink, QUERIES.getLink, '__temporal_workflow_metadata', '__stack_trace'];
+  const reading = queries.map(async (query) => {
+    while (!isOver) await handle.query(query);
+  });
+  for (let run = 0; run < RUNS_OF_A_JOB; run += 1) {
+    for (const job of [EMPLOYER, RECURRING]) {
+      if (run > 0) await handle.executeUpdate(UPDATES.runJob, { args: [{ job }] });
+      await webhook(handle, job);
+      expect((await settled(handle, job))?.state).toBe('completed');
+    }
+  }
+  await handle.cancel();
+  await expect(handle.result()).rejects.toThrow('Workflow execution cancelled');
+  isOver = true;
+  await Promise.all(reading);
+  return handle;
+}
