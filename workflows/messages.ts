@@ -85,7 +85,7 @@ export function handleMessages(link: LinkRun): void {
     async ({ job }) => {
       const isOver = () => link.isSettled(job) || link.stopping || link.record.ending !== undefined;
       await CancellationScope.nonCancellable(() => condition(isOver));
-      return { settled: link.isSettled(job) };
+      return { settled: link.isSettled(job), ...(link.record.ending && { unlinking: true }) };
     },
     {
       validator: ({ job }) => {

@@ -51,12 +51,16 @@ export interface RunJobUpdate {
   job: Job;
 }
 
-/** Update `waitForJob`: returns once the job is settled, or `settled: false` when the run makes way for the next. */
+/**
+ * Update `waitForJob`: returns once the job is settled, or `settled: false` when the run makes way for the next or, with
+ * `unlinking`, when the link is being removed.
+ */
 export interface WaitForJobUpdate {
   job: Job;
 }
 export interface WaitForJobAnswer {
   settled: boolean;
+  unlinking?: true;
 }
 
 /** Query `getJobResult`, by job. `run` counts the job's runs, so that waiting can name the one it waits for. */

@@ -104,10 +104,11 @@ export class JobWaiter {
         stop,
       });
       if (answer.settled) return 'settled';
+      // Removed sooner or later: asking again until then would be a loop for nothing.
+      if (answer.unlinking) return 'closed';
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return 'closed';
       const refusal = updateFailureType(error);
-      // Removed sooner or later: asking again until then would be a loop for nothing.
       if (refusal === 'not_linked') return 'closed';
       if (refusal === 'job_not_found') {
         throw new LinkClientError('job_not_found', 'The link has no such job.', { cause: error });

@@ -1,0 +1,165 @@
+/** Temporal takes ten updates of one workflow at a time. However many callers there are, none may be turned away for good. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Connection } from '@temporalio/client';
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
+import { Registry } from 'prom-client';
+import type { Job } from '../../src/contract/jobs';
+import { createApp } from '../../src/http/app';
+import { connectTemporal } from '../../src/temporal/connection';
+import { LinkClient } from '../../src/temporal/link-client';
+import { expectProblem } from '../http/support/problem';
+import { plaidSignal } from '../long-life/support/plaid-signal';
+import {
+  EMPLOYER,
+  getLink,
+  type Handle,
+  type LinkWorld,
+  RECURRING,
+  startLinkWorld,
+  viewWhen,
+  webhook,
+} from '../support/link-world';
+import { realServer } from '../support/temporal';
+
+jest.setTimeout(120_000);
+
+const JOBS: readonly Job[] = [EMPLOYER, RECURRING];
+const API_KEY = 'test-api-key-0123456789';
+/** `history.maxInFlightUpdates` of the server. */
+const TEMPORAL_LIMIT = 10;
+/** For calls that no test is about. */
+const PATIENT_MS = 60_000;
+const LINK_TOKEN = '/link/token/create';
+
+let connection: Connection;
+let nativeConnection: NativeConnection;
+let world: LinkWorld;
+let first: LinkClient;
+let second: LinkClient;
+const apps: FastifyInstance[] = [];
+
+beforeAll(async () => {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const { address } = await realServer();
+  connection = await connectTemporal({ connectConfig: { connectionOptions: { address } }, lazy: false });
+  nativeConnection = await NativeConnection.connect({ address });
+  world = await startLinkWorld({ connection, nativeConnection, providerTimeoutMs: 30_000 });
+  first = linkClient(PATIENT_MS);
+  second = linkClient(PATIENT_MS);
+});
+
+afterAll(async () => {
+  await Promise.all(apps.map((app) => app.close()));
+  await first?.close();
+  await second?.close();
+  await world?.close();
+  await nativeConnection?.close();
+  await connection?.close();
+});
+
+function linkClient(callTimeoutMs: number): LinkClient {
+  const { client, keyRing, taskQueue } = world;
+  return new LinkClient({ client, keyRing, taskQueue, callTimeoutMs });
+}
+
+function httpApi(callTimeoutMs: number): FastifyInstance {
+  const app = createApp({
+    links: linkClient(callTimeoutMs),
+    createLinkToken: async () => ({ linkToken: 'link-sandbox-new', expiration: '2030-01-01T04:00:00Z' }),
+    publicUrl: 'https://links.example.com',
+    apiKeys: () => [{ name: 'backend', key: API_KEY }],
+    atomicWebhookSecrets: () => [],
+    verifyPlaidWebhook: async () => ({ ok: true }),
+    logger: false,
+    metrics: new Registry(),
+    limits: { maxEventLoopDelayMs: 0 },
+  });
+  apps.push(app);
+  return app;
+}
+
+const headers = { authorization: `Bearer ${API_KEY}` };
+const times = <T>(count: number, call: () => Promise<T>): Promise<T>[] => Array.from({ length: count }, call);
+
+async function waitingLink(): Promise<{ handle: Handle; userId: string; itemId: string }> {
+  const started = await world.start({ jobs: [...JOBS] });
+  await viewWhen(started.handle, ({ jobs }) => JOBS.every((job) => jobs[job]?.state === 'registered'));
+  return started;
+}
+
+async function acceptedUpdates(handle: Handle): Promise<number> {
+  const { events } = await handle.fetchHistory();
+  return (events ?? []).filter((event) => event.workflowExecutionUpdateAcceptedEventAttributes).length;
+}
+
+/** Looks until it holds, with a pause between two looks. */
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (const endMs = Date.now() + 60_000; !(await holds()); await delay(50)) {
+    if (Date.now() > endMs) throw new Error('It did not come about.');
+  }
+}
+
+it('takes one update a job for all who wait, over two clients and HTTP', async () => {
+  const { handle, userId } = await waitingLink();
+  const app = httpApi(PATIENT_MS);
+  const overHttp = async (job: Job): Promise<unknown> =>
+    (await app.inject({ url: `/v1/links/${userId}/jobs/${job}?waitSeconds=60`, headers })).json();
+  const waits = JOBS.flatMap((job) => [
+    ...times<unknown>(20, () => first.waitForJob(userId, job, { waitMs: PATIENT_MS })),
+    ...times<unknown>(20, () => second.waitForJob(userId, job, { waitMs: PATIENT_MS })),
+    ...times(20, () => overHttp(job)),
+  ]);
+  await until(async () => (await acceptedUpdates(handle)) === JOBS.length);
+  for (const job of JOBS) await webhook(handle, job);
+  const answers = await Promise.all(waits);
+  expect(answers).toHaveLength(120);
+  for (const answer of answers)
+    expect(answer).toMatchObject({ state: 'completed', result: expect.anything() });
+  expect(await acceptedUpdates(handle)).toBe(JOBS.length);
+});
+
+it('says 503 with Retry-After to what is over the limit, and goes on with all that waits', async () => {
+  const { plaid } = world;
+  const { handle, userId, itemId } = await waitingLink();
+  const repairTokens = (count: number, app: FastifyInstance) =>
+    times(count, async () =>
+      app.inject({ method: 'POST', url: '/v1/link-tokens', headers, payload: { userId, mode: 'update' } }),
+    );
+  await handle.signal(...plaidSignal('sign_in_required', itemId));
+  const waits = JOBS.map((job) => first.waitForJob(userId, job, { waitMs: PATIENT_MS }));
+  plaid.faults.add({ operation: LINK_TOKEN, times: 'always', kind: { hold: 'tokens' } });
+  const patient = httpApi(PATIENT_MS);
+  const served = repairTokens(TEMPORAL_LIMIT - JOBS.length, patient);
+  await until(async () => (await acceptedUpdates(handle)) === TEMPORAL_LIMIT);
+
+  const refused = await Promise.all(repairTokens(15, httpApi(2_000)));
+
+  for (const answer of refused) expectRefused(answer);
+  plaid.faults.release('tokens');
+  for (const { statusCode } of await Promise.all(served)) expect(statusCode).toBe(200);
+  plaid.faults.clear();
+  for (const { statusCode } of await Promise.all(repairTokens(1, patient))) expect(statusCode).toBe(200);
+  for (const job of JOBS) await webhook(handle, job);
+  for (const answer of await Promise.all(waits)) expect(answer).toMatchObject({ state: 'completed' });
+});
+
+it('answers a wait at once while the link is being removed, however long that takes', async () => {
+  const { atomic } = world;
+  const { handle, userId } = await waitingLink();
+  atomic.faults.add({ operation: 'DELETE /plaid/processor-link', times: 'always', kind: { status: 503 } });
+  const wait = () => first.waitForJob(userId, EMPLOYER, { waitMs: 600_000 });
+  const begunBefore = wait();
+  await until(async () => (await acceptedUpdates(handle)) === 1);
+  await handle.cancel();
+  expect(await begunBefore).toEqual({ job: EMPLOYER, state: 'registered' });
+  expect(await wait()).toEqual({ job: EMPLOYER, state: 'registered' });
+  expect(await getLink(handle)).toMatchObject({ state: 'unlinking' });
+  atomic.faults.clear();
+});
+
+/** Temporal names its limit, or is silent until the call's time is up; both are said to pass. */
+function expectRefused(answer: LightMyRequestResponse): void {
+  const { code } = expectProblem(answer, 503, answer.json().code);
+  expect(['overloaded', 'temporal_unavailable']).toContain(code);
+}
