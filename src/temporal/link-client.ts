@@ -30,12 +30,15 @@ import { isOpen, LinkReader } from './link-reader';
 import { startLink } from './link-start';
 import { requestIdInterceptor } from './request-id';
 import { createTokenSealer } from './sealing';
+import { Turns } from './turns';
 
 export type { ConnectOptions, LinkClientOptions } from './link-client-options';
 
 const DEFAULT_CALL_TIMEOUT_MS = 4_000;
 const DEFAULT_REPAIR_TIMEOUT_MS = 20_000;
 const DEFAULT_MAX_WAITS = 1_000;
+/** To one link. Temporal fails the workflow task of a link that is sent more than it can buffer meanwhile. */
+const SIGNALS_AT_ONCE = 4;
 
 /**
  * Starts, reads and ends links. Every method rejects with {@link LinkClientError} alone (an aborted wait apart): with
@@ -48,6 +51,7 @@ export class LinkClient {
   readonly #sealer: TokenSealer;
   readonly #reader: LinkReader;
   readonly #waiter: JobWaiter;
+  readonly #signals = new Turns(SIGNALS_AT_ONCE);
   readonly #taskQueue: string;
   readonly #eagerStart: boolean;
   readonly #callTimeoutMs: number;
@@ -296,7 +300,8 @@ export class LinkClient {
     const handle = this.#client.getHandle(workflowIdOf(userId));
     return this.#run(async (deadline) => {
       try {
-        await deadline.call(() => handle.signal<[object]>(name, argument));
+        const send = () => deadline.call(() => handle.signal<[object]>(name, argument));
+        await deadline.call(() => this.#signals.take(userId, send));
         return 'delivered';
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) return 'no_open_link';

@@ -1,10 +1,13 @@
+import type { Client } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
-import type { Handle, LinkWorld } from '../../support/link-world';
 
 export type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 
 /** The events of every run of a link, the first run first. */
-export async function historiesOf({ client }: LinkWorld, handle: Handle): Promise<HistoryEvent[][]> {
+export async function historiesOf(
+  { client }: { client: Client },
+  handle: { workflowId: string; firstExecutionRunId: string },
+): Promise<HistoryEvent[][]> {
   const histories: HistoryEvent[][] = [];
   let runId: string | undefined = handle.firstExecutionRunId;
   while (runId) {
