@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { ACTIONS, FAILURE_CODES } from './failures';
 import { JOBS, type Job } from './jobs';
+import { NOTIFICATION_TYPES } from './notifications';
 import { JOB_STATES, LINK_STATES } from './states';
 
 export const USER_ID_MAX_LENGTH = 128;
@@ -111,3 +112,15 @@ export interface JobResult {
 
 export const linkTokenSchema = z.strictObject({ linkToken: z.string(), expiration: z.string() });
 export type LinkToken = z.infer<typeof linkTokenSchema>;
+
+/** The body of a webhook to the caller: thin, so that whoever reads it learns ids and states alone. */
+export const notificationSchema = z.strictObject({
+  type: z.enum(NOTIFICATION_TYPES),
+  timestamp: timestampSchema,
+  data: z.strictObject({
+    userId: userIdSchema,
+    job: jobSchema.optional(),
+    state: z.enum([...LINK_STATES, ...JOB_STATES]),
+    code: z.enum(FAILURE_CODES).optional(),
+  }),
+});

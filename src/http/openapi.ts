@@ -7,6 +7,7 @@ import {
   linkErrorSchema,
   linkTokenSchema,
   linkViewSchema,
+  notificationSchema,
   startLinkSchema,
 } from '../contract/schemas';
 import { componentsOf, refOf, responseSchemaOf } from './json-schema';
@@ -34,6 +35,7 @@ const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   RunJob: runJobRequestSchema,
   LinkTokenRequest: linkTokenRequestSchema,
   LinkToken: linkTokenSchema,
+  Notification: notificationSchema,
   Received: receivedSchema,
   Status: statusSchema,
   Problem: problemSchema,
@@ -63,13 +65,42 @@ export function openApiDocument(routes: readonly RouteDoc[]) {
     tags: [
       { name: 'Linking', description: 'From a bank to a link, and back.' },
       { name: 'Jobs', description: 'What Atomic finds out.' },
-      { name: 'Webhooks', description: 'For Atomic and Plaid, not for callers.' },
+      { name: 'Webhooks', description: 'From Atomic and Plaid to us, and from us to callers.' },
       { name: 'Operation', description: 'For those who run the service.' },
     ],
     paths,
+    webhooks: { notification: { post: notificationOperation() } },
     components: {
       schemas: components(),
       securitySchemes: { [KEY_SCHEME]: { type: 'http', scheme: 'bearer', description: 'One of API_KEYS.' } },
+    },
+  };
+}
+
+/** What `NOTIFY_URL` receives. */
+function notificationOperation() {
+  const headers = {
+    'webhook-id': 'The same over all attempts.',
+    'webhook-timestamp': 'Seconds since 1970, of this attempt.',
+    'webhook-signature': 'One signature for each secret, as Standard Webhooks has them.',
+  };
+  return {
+    operationId: 'receiveNotification',
+    summary: 'Receive what happened to a link',
+    description:
+      'Posted to `NOTIFY_URL` as a Standard Webhook, signed with `NOTIFY_SECRET`. It can come twice and out of order: ' +
+      'read the link to know.',
+    tags: ['Webhooks'],
+    security: [],
+    parameters: headerParameters(headers),
+    requestBody: {
+      required: true,
+      content: { 'application/json': { schema: namedRef(notificationSchema) } },
+    },
+    responses: {
+      '2XX': { description: 'Taken.' },
+      410: { description: 'Never to be sent again.' },
+      default: { description: 'Tried again for 24 hours.' },
     },
   };
 }
@@ -103,13 +134,7 @@ function operationOf(route: RouteDoc) {
     parameters: [
       ...parametersOf('path', route.params),
       ...parametersOf('query', route.query),
-      ...Object.entries(route.requestHeaders ?? {}).map(([name, description]) => ({
-        name,
-        in: 'header',
-        required: true,
-        description,
-        schema: { type: 'string' },
-      })),
+      ...headerParameters(route.requestHeaders ?? {}),
     ],
     ...requestBodyOf(route),
     responses: {
@@ -119,6 +144,16 @@ function operationOf(route: RouteDoc) {
       ...problemsOf(route),
     },
   };
+}
+
+function headerParameters(headers: Readonly<Record<string, string>>) {
+  return Object.entries(headers).map(([name, description]) => ({
+    name,
+    in: 'header',
+    required: true,
+    description,
+    schema: { type: 'string' },
+  }));
 }
 
 function parametersOf(place: 'path' | 'query', schema: z.ZodObject | undefined) {

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { NOTIFICATION_TYPES } from '../../src/contract/notifications';
 import { linkViewSchema } from '../../src/contract/schemas';
 import { authorized, closeApps, testApp } from './support/test-app';
 
@@ -26,6 +27,7 @@ interface Operation {
 interface Document {
   openapi: string;
   paths: Record<string, Record<string, Operation>>;
+  webhooks: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, Record<string, unknown>> };
 }
 
@@ -67,6 +69,18 @@ async function isValid(document: object): Promise<boolean> {
     await rm(folder, { recursive: true });
   }
 }
+
+test('the document describes what callers are sent', async () => {
+  const { webhooks, components } = await documentOf(testApp().app);
+  const { requestBody } = webhooks.notification?.post ?? {};
+  expect(requestBody?.content['application/json']?.schema).toEqual({
+    $ref: '#/components/schemas/Notification',
+  });
+  expect(components.schemas.Notification).toMatchObject({
+    properties: { type: { enum: NOTIFICATION_TYPES } },
+    required: ['type', 'timestamp', 'data'],
+  });
+});
 
 test('the document names every route that the server has, and no other', async () => {
   const { app } = testApp();

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
 import type { NotificationEvent } from '../../src/contract/notifications';
+import { notificationSchema } from '../../src/contract/schemas';
 import { createNotifier, NotificationError } from '../../src/providers/notifier';
 import { type ScriptedServer, startScriptedServer } from '../support/scripted-server';
 
@@ -49,7 +50,8 @@ describe('a notification', () => {
   it('is a Standard Webhook that the library verifies', async () => {
     server.script((response) => response.writeHead(204).end());
     await notifier()(event);
-    expect(verify(newSecret)).toEqual({ type: event.type, timestamp: event.timestamp, data: event.data });
+    const body = notificationSchema.parse(verify(newSecret));
+    expect(body).toEqual({ type: event.type, timestamp: event.timestamp, data: event.data });
     expect(server.received).toHaveLength(1);
     expect(server.received[0]).toMatchObject({
       method: 'POST',
