@@ -43,7 +43,7 @@ export function atomicWebhookRoute(
       const { event } = webhook;
       if (event.kind === 'ignored') {
         countWebhook('atomic', 'ignored');
-        request.log.info({ provider: 'atomic', eventType: event.eventType }, 'webhook ignored');
+        request.logged = { eventType: event.eventType, outcome: 'ignored' };
         return;
       }
       const { userId, job, bodySha256 } = event;
@@ -51,7 +51,7 @@ export function atomicWebhookRoute(
         const signal = links.signalAtomicWebhook(userId, { job, bodySha256 }, { requestId: request.id });
         const outcome = await withinTemporalDeadline(signal);
         countWebhook('atomic', outcome);
-        request.log.info({ provider: 'atomic', userId, job, bodySha256, outcome }, 'webhook taken');
+        request.logged = { userId, job, bodySha256, outcome };
       } catch (error) {
         countWebhook('atomic', 'not_taken');
         throw error;

@@ -45,7 +45,7 @@ export function plaidWebhookRoute(
       if (event.kind === 'ignored') {
         countWebhook('plaid', 'ignored');
         const { webhookType, webhookCode } = event;
-        request.log.info({ provider: 'plaid', userId, webhookType, webhookCode }, 'webhook ignored');
+        request.logged = { userId, webhookType, webhookCode, outcome: 'ignored' };
         return;
       }
       try {
@@ -53,7 +53,7 @@ export function plaidWebhookRoute(
         const outcome = await withinTemporalDeadline(signal);
         countWebhook('plaid', outcome);
         const { kind, itemId, bodySha256 } = event;
-        request.log.info({ provider: 'plaid', userId, kind, itemId, bodySha256, outcome }, 'webhook taken');
+        request.logged = { userId, kind, itemId, bodySha256, outcome };
       } catch (error) {
         countWebhook('plaid', 'not_taken');
         throw error;

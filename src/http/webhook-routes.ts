@@ -34,6 +34,8 @@ export function addWebhookRoutes(
         method: route.method,
         url: route.url,
         onRequest: options.onRequest,
+        // Its headers are for browsers.
+        helmet: false,
         schema: { response: responseSchemas(route) },
         handler: async (request: FastifyRequest, _reply: FastifyReply) => {
           if (request.mediaType !== 'application/json') throw new HttpProblem('unsupported_media_type');
