@@ -8,7 +8,7 @@ import { type AccountIdentity, chooseAccount, findAccountAgain } from './account
 import { type AttemptLimits, permanentFailure, toApplicationFailure } from './application-failure';
 
 /** How long a local attempt may take; a step that needs more goes on as an activity of its own. */
-const LOCAL_ATTEMPT_TIMEOUT_MS = 4_000;
+const LOCAL_ATTEMPT_TIMEOUT_MS = 3_000;
 /** An exchange that has failed this often without a definite answer is given up: the token is single-use. */
 const EXCHANGE_ATTEMPTS = 3;
 /** After a webhook, a result that is not there yet is asked for this often. */

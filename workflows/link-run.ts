@@ -89,6 +89,7 @@ export class LinkRun {
   settlingCalls = 0;
   /** Steps of jobs that are under way. */
   private steps = 0;
+  private isLong = false;
   /** Jobs that a webhook says have finished. */
   readonly hints: Set<Job>;
   readonly results: Partial<Record<Job, unknown>> = {};
@@ -192,6 +193,7 @@ export class LinkRun {
 
   /** Applies an event, and shows, publishes and tells what it changed. */
   apply(event: LinkEvent): void {
+    this.noteLength();
     const before = this.record;
     this.record = transition(before, event, new Date().toISOString());
     if (this.record === before) return;
@@ -252,12 +254,21 @@ export class LinkRun {
       await step();
     } finally {
       this.steps -= 1;
+      this.noteLength();
     }
+  }
+
+  /**
+   * Notes whether the history has grown long. Only where something is handled that the history holds: a refused update
+   * leaves no trace in it, so that a run that went by what it saw meanwhile would not replay.
+   */
+  noteLength(): void {
+    this.isLong ||= workflowInfo().continueAsNewSuggested;
   }
 
   /** The history has grown long, and nothing is under way: the moment for the next run. */
   get shouldMakeWay(): boolean {
-    return workflowInfo().continueAsNewSuggested && this.steps === 0;
+    return this.isLong && this.steps === 0;
   }
 
   /** Settings that came with another answer. */

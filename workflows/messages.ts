@@ -44,6 +44,7 @@ export function handleMessages(link: LinkRun): void {
   setHandler(
     atomicWebhook,
     ({ job, bodySha256 }) => {
+      link.noteLength();
       if (link.record.ending || !link.isNewBody(bodySha256)) return;
       if (link.jobState(job) === undefined) log.info('webhook for a job that was not asked for', { job });
       else link.hints.add(job);
@@ -54,6 +55,7 @@ export function handleMessages(link: LinkRun): void {
   setHandler(
     plaidWebhook,
     (signal) => {
+      link.noteLength();
       if (link.record.ending) return;
       if (link.record.itemId !== undefined) recordPlaidWebhook(link, signal);
       else {
@@ -68,6 +70,7 @@ export function handleMessages(link: LinkRun): void {
   setHandler(
     runJob,
     ({ job }) => {
+      link.noteLength();
       if (link.isSettled(job)) {
         link.hints.delete(job);
         link.apply({ type: 'job_requested', job });
@@ -83,6 +86,7 @@ export function handleMessages(link: LinkRun): void {
   setHandler(
     waitForJob,
     async ({ job }) => {
+      link.noteLength();
       const isOver = () => link.isSettled(job) || link.stopping || link.record.ending !== undefined;
       await CancellationScope.nonCancellable(() => condition(isOver));
       return { settled: link.isSettled(job), ...(link.record.ending && { unlinking: true }) };
@@ -100,6 +104,7 @@ export function handleMessages(link: LinkRun): void {
   setHandler(
     createRepairLinkToken,
     async () => {
+      link.noteLength();
       const { sealedAccessToken } = link;
       if (sealedAccessToken === undefined) throw refusal('not_linked', 'The link has no Item.');
       try {

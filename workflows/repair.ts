@@ -11,6 +11,7 @@ export async function inspectItem(
   budget: Budget,
   { confirmed = false }: { confirmed?: boolean } = {},
 ): Promise<{ historyReady: boolean; failure?: StepFailure }> {
+  link.noteLength();
   const { sealedAccessToken, record } = link;
   if (sealedAccessToken === undefined) return { historyReady: false };
   try {

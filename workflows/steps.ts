@@ -3,6 +3,9 @@ import {
   ActivityCancellationType,
   ActivityFailure,
   ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  condition,
   proxyActivities,
   proxyLocalActivities,
   sleep,
@@ -15,7 +18,7 @@ import { type FailureCode, isFailureCode, type LinkError, linkError } from '../s
 /** Longer than a provider client's deadline of 15 s, twice over: some steps make two calls. */
 const START_TO_CLOSE = '40s';
 /** Longer than the local attempt's own deadline, so that it has settled; shorter than a workflow task's 10 s. */
-const LOCAL_START_TO_CLOSE = '5s';
+const LOCAL_START_TO_CLOSE = '4s';
 /** 1 s, doubling, to 60 s; a failure that names its own delay (rate limits, banks that are down) overrides it. */
 const BACKOFF = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '60s' } as const;
 
@@ -26,7 +29,6 @@ const cancellationType = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED;
 const onceLocally = proxyLocalActivities<Activities>({
   startToCloseTimeout: LOCAL_START_TO_CLOSE,
   retry: { maximumAttempts: 1 },
-  cancellationType,
 });
 
 const BUDGETS = {
@@ -76,7 +78,7 @@ export async function quickly<S extends Step>(
   ...request: Request<S>
 ): Promise<Answer<S>> {
   try {
-    return await call(onceLocally[step], request);
+    return await tryLocally(step, request);
   } catch (error) {
     const failure = failureOf(error);
     if (!failure || failure.nonRetryable) throw error;
@@ -88,6 +90,25 @@ export async function quickly<S extends Step>(
       await sleep(retryDelayMs);
     }
     return visibly(step, budget, ...request);
+  }
+}
+
+let isTrying = false;
+
+/**
+ * One local attempt at a time: of two that end one shortly after the other, the SDK (1.24) tells the workflow one by one,
+ * but a replay at once, which may then give other commands, or in another order.
+ */
+async function tryLocally<S extends Step>(step: S, request: Request<S>): Promise<Answer<S>> {
+  while (isTrying) await condition(() => !isTrying);
+  if (CancellationScope.current().consideredCancelled)
+    throw new CancelledFailure('Cancelled before it began');
+  isTrying = true;
+  try {
+    // Once begun it ends, cancelled or not: of a cancel that comes with its answer, the SDK makes a history that no longer replays.
+    return await CancellationScope.nonCancellable(() => call(onceLocally[step], request));
+  } finally {
+    isTrying = false;
   }
 }
 

@@ -14,12 +14,15 @@ import {
   viewWhen,
   webhook,
 } from '../support/link-world';
+import { replayErrors } from '../support/replay';
 import { plaidSignal } from './support/plaid-signal';
-import { historiesOf } from './support/run-chain';
+import { type HistoryEvent, historiesOf } from './support/run-chain';
 import { useRealWorld } from './support/use-real-world';
 
 /** Events after which the server suggests the next run. */
 const HISTORY_EVENTS = 60;
+/** Enough to make way twice or more. */
+const REFUSALS = 36;
 const RESULTS = { [EMPLOYER]: 'GET employer-matches', [RECURRING]: 'GET recurring-financial-transactions' };
 
 const world = useRealWorld({ historyEvents: HISTORY_EVENTS, settings: { resultOverdueAfterMs: 600_000 } });
@@ -210,6 +213,37 @@ it('does not make way while a step is under way, and follows the other job meanw
   atomic.faults.clear();
   await viewWhen(handle, (view) => view.jobs[RECURRING]?.state === 'registered' && view.runId !== runId);
 });
+
+it('does not make way at an update that it refuses, of which the history knows nothing', async () => {
+  const { handle } = await world().start();
+  // With a timer that the next run would have to begin anew.
+  await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
+  // Signals make the history longer, by now one and now two, so that a refused update is sometimes first to find it long.
+  for (let refusals = 0; refusals < REFUSALS; refusals += 1) {
+    const signals = Array.from({ length: 1 + (refusals % 2) }, () =>
+      handle.signal(...plaidSignal('pending_disconnect', 'another-item')),
+    );
+    await Promise.all(signals);
+    await getLink(handle);
+    await expect(handle.executeUpdate(UPDATES.confirmRepair, { args: [{}] })).rejects.toThrow();
+  }
+  await handle.cancel();
+  expect((await outcome(handle)).status).toBe('CANCELLED');
+
+  const runs = await historiesOf(world(), handle);
+  expect(runs.length).toBeGreaterThan(1);
+  for (const events of runs.slice(0, -1)) {
+    const lastTask = events.slice(endOfTask(events, -2), endOfTask(events, -1));
+    expect(lastTask.some((event) => event.workflowExecutionSignaledEventAttributes)).toBe(true);
+  }
+  const histories = runs.map((events) => ({ workflowId: handle.workflowId, history: { events } }));
+  expect(await replayErrors(world(), histories)).toEqual([]);
+});
+
+/** Where the task ended that is the `at`th of the run, as `Array.at` counts. */
+function endOfTask(events: readonly HistoryEvent[], at: number): number | undefined {
+  return events.flatMap((event, index) => (event.workflowTaskCompletedEventAttributes ? [index] : [])).at(at);
+}
 
 /** Asks for a run of a job until it is taken: Temporal refuses an update while a run gives way to the next. */
 async function askAgain(handle: Handle, job: Job): Promise<LinkView> {

@@ -69,6 +69,8 @@ export interface StartOptions {
   accountId?: string;
   fromAccessToken?: boolean;
   input?: Partial<ProcessorLinkInput>;
+  /** Milliseconds before its first task. */
+  startDelayMs?: number;
 }
 
 /** The real workflow and activities in a real worker, against the simulators over HTTP. */
@@ -169,6 +171,7 @@ export async function startLinkWorld(options: {
         workflowId: workflowIdOf(userId),
         taskQueue,
         args: [input],
+        ...(rest.startDelayMs !== undefined && { startDelay: rest.startDelayMs }),
       });
       return { handle, userId, itemId: made.itemId, accountId: made.accounts[0]?.accountId ?? '' };
     },

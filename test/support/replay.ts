@@ -1,8 +1,10 @@
 import { Client } from '@temporalio/client';
+import type { HistoryAndWorkflowId } from '@temporalio/common';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { connectTemporal } from '../../src/temporal/connection';
 import { createDataConverter } from '../../src/temporal/data-converter';
 import { parseKeyRing } from '../../src/temporal/key-ring';
+import type { LinkWorld } from './link-world';
 import type { Service } from './service';
 import { workflowBundle } from './workflow-bundle';
 
@@ -40,4 +42,21 @@ export async function replayHistories({
   } finally {
     await connection.close();
   }
+}
+
+/** What a worker that has none of the runs in its cache would fail with. */
+export async function replayErrors(
+  { keyRing }: Pick<LinkWorld, 'keyRing'>,
+  histories: Iterable<HistoryAndWorkflowId>,
+): Promise<{ workflowId: string; message: string }[]> {
+  const dataConverter = createDataConverter({ keyRing, namespace: 'default' });
+  const replays = Worker.runReplayHistories(
+    { workflowBundle: await workflowBundle(), dataConverter },
+    histories,
+  );
+  const errors: { workflowId: string; message: string }[] = [];
+  for await (const { workflowId, error } of replays) {
+    if (error) errors.push({ workflowId, message: error.message });
+  }
+  return errors;
 }

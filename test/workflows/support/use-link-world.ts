@@ -1,34 +1,98 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Connection } from '@temporalio/client';
+import { type Duration, msToNumber } from '@temporalio/common/lib/time';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
+import { DefaultLogger, type LogEntry, NativeConnection, Runtime } from '@temporalio/worker';
 import type { LinkView } from '../../../src/contract/schemas';
 import { getLink, type Handle, type LinkWorld, type Path, startLinkWorld } from '../../support/link-world';
-import { timeSkippingEnv } from '../../support/temporal';
+import { realServer, timeSkippingEnv } from '../../support/temporal';
 import { CallLog } from './call-log';
 
 export const PATHS: readonly Path[] = ['fast', 'slow'];
 
 export interface Server {
-  readonly env: TestWorkflowEnvironment;
+  readonly connection: Connection;
+  readonly nativeConnection: NativeConnection;
   /** What workers and workflows of this file logged. */
   readonly logs: readonly LogEntry[];
+  /** Lets time pass, in workflow time. */
+  pass(duration: Duration): Promise<void>;
+  /** Lets time pass, in growing steps, until the run has closed. */
+  closed(handle: Handle): Promise<void>;
 }
 
-/** A time-skipping server for the tests of one file. */
+/** A run that has not closed after twice this time never will. */
+const LONGEST_STEP_MS = 64 * 24 * 3_600_000;
+
+/** A time-skipping server for the tests of one file. No run may close there while an activity of it is under way. */
 export function useTimeSkippingServer(): Server {
-  const logs: LogEntry[] = [];
+  const logs = useLogs();
   let env: TestWorkflowEnvironment | undefined;
   beforeAll(async () => {
-    Runtime.install({ logger: new DefaultLogger('INFO', (entry) => logs.push(entry)) });
     env = await timeSkippingEnv();
   });
   afterAll(() => env?.teardown());
+  const present = () => started(env);
   return {
     logs,
-    get env() {
-      if (!env) throw new Error('The server is there once beforeAll has run.');
-      return env;
+    get connection() {
+      return present().connection;
+    },
+    get nativeConnection() {
+      return present().nativeConnection;
+    },
+    pass: (duration) => present().sleep(duration),
+    async closed(handle) {
+      for (let stepMs = 1_000; stepMs < LONGEST_STEP_MS; stepMs *= 2) {
+        if (!(await isOpen(handle))) return;
+        await present().sleep(stepMs);
+      }
+      throw new Error(`The run does not end: ${JSON.stringify(await getLink(handle))}`);
     },
   };
+}
+
+/** The real server, where time takes its time. */
+export function useRealServer(): Server {
+  const logs = useLogs();
+  let connections: { connection: Connection; nativeConnection: NativeConnection } | undefined;
+  beforeAll(async () => {
+    const { address } = await realServer();
+    const connection = await Connection.connect({ address });
+    connections = { connection, nativeConnection: await NativeConnection.connect({ address }) };
+  });
+  afterAll(async () => {
+    await connections?.nativeConnection.close();
+    await connections?.connection.close();
+  });
+  return {
+    logs,
+    get connection() {
+      return started(connections).connection;
+    },
+    get nativeConnection() {
+      return started(connections).nativeConnection;
+    },
+    pass: (duration) => delay(msToNumber(duration)),
+    closed: (handle) =>
+      handle.result().then(
+        () => undefined,
+        () => undefined,
+      ),
+  };
+}
+
+function useLogs(): readonly LogEntry[] {
+  const logs: LogEntry[] = [];
+  beforeAll(() => {
+    Runtime.install({ logger: new DefaultLogger('INFO', (entry) => logs.push(entry)) });
+  });
+  return logs;
+}
+
+function started<T>(server: T | undefined): T {
+  if (server === undefined) throw new Error('The server is there once beforeAll has run.');
+  return server;
 }
 
 export type Started = Awaited<ReturnType<LinkWorld['start']>>;
@@ -40,15 +104,11 @@ export interface LinkScene {
   /** Starts a link, which is ended after the test where the test has not done so. */
   start: LinkWorld['start'];
   /** Lets time pass, in workflow time: timers and retries in it come due. Nothing may be held meanwhile. */
-  pass(duration: Parameters<TestWorkflowEnvironment['sleep']>[0]): Promise<void>;
-  /** Lets time pass, in growing steps, until the run has closed. */
-  closed(handle: Handle): Promise<void>;
+  pass: Server['pass'];
+  closed: Server['closed'];
   /** Lets time pass, by `step`, until the view satisfies the predicate. */
-  viewLater(handle: Handle, predicate: (view: LinkView) => boolean, step?: string): Promise<LinkView>;
+  viewLater(handle: Handle, predicate: (view: LinkView) => boolean, step?: Duration): Promise<LinkView>;
 }
-
-/** A run that has not closed after twice this time never will. */
-const LONGEST_STEP_MS = 64 * 24 * 3_600_000;
 
 /** A worker with the real activities and simulators, for the tests of one `describe`. */
 export function useLinkWorld(
@@ -65,7 +125,7 @@ export function useLinkWorld(
   };
 
   beforeAll(async () => {
-    const { connection, nativeConnection } = server.env;
+    const { connection, nativeConnection } = server;
     world = await startLinkWorld({ connection, nativeConnection, ...options });
     calls = new CallLog(world);
   });
@@ -78,21 +138,11 @@ export function useLinkWorld(
     for (const handle of open.splice(0)) {
       if (!(await isOpen(handle))) continue;
       await handle.cancel();
-      await closed(handle);
+      await server.closed(handle);
     }
   });
 
   afterAll(() => world?.close());
-
-  const pass: LinkScene['pass'] = (duration) => server.env.sleep(duration);
-
-  async function closed(handle: Handle): Promise<void> {
-    for (let stepMs = 1_000; stepMs < LONGEST_STEP_MS; stepMs *= 2) {
-      if (!(await isOpen(handle))) return;
-      await pass(stepMs);
-    }
-    throw new Error(`The run does not end: ${JSON.stringify(await getLink(handle))}`);
-  }
 
   return {
     path: options.path ?? 'fast',
@@ -108,13 +158,13 @@ export function useLinkWorld(
       open.push(started.handle);
       return started;
     },
-    pass,
-    closed,
+    pass: (duration) => server.pass(duration),
+    closed: (handle) => server.closed(handle),
     async viewLater(handle, predicate, step = '5s') {
       for (let steps = 0; steps < 200; steps += 1) {
         const view = await getLink(handle);
         if (predicate(view)) return view;
-        await pass(step);
+        await server.pass(step);
       }
       throw new Error(`The link did not get there: ${JSON.stringify(await getLink(handle))}`);
     },

@@ -1,0 +1,35 @@
+import { DEFAULT_SETTINGS, getLink, type Handle, viewWhen } from '../support/link-world';
+import { CANCEL_CASES, type CancelCase } from './support/cancel-cases';
+import { endingOf, expectNothingLeft, expectUnlinked } from './support/ending';
+import { PATHS, useLinkWorld, useRealServer } from './support/use-link-world';
+
+// A run may close here while a step of it is still under way, which the time-skipping server does not survive.
+const server = useRealServer();
+const CASES: [string, CancelCase][] = Object.entries(CANCEL_CASES);
+
+describe.each(PATHS)('on the %s path, a cancel unlinks', (path) => {
+  const scene = useLinkWorld(server, { path, providerTimeoutMs: 15_000 });
+  const handles: Handle[] = [];
+
+  it.each(CASES.filter(([, { only = path }]) => only === path))('%s', async (_, { settings, arrive }) => {
+    Object.assign(scene.world.settings, DEFAULT_SETTINGS, settings);
+    const { started, release, pending, heard, calls } = await arrive(scene);
+    const { handle, userId } = started;
+    handles.push(handle);
+    const over = Promise.allSettled([pending]);
+    await handle.cancel();
+    await (heard?.() ?? viewWhen(handle, ({ state }) => state === 'unlinking' || state === 'unlinked'));
+    release?.();
+    await expectUnlinked(scene, handle, await endingOf(scene, handle));
+    await over;
+    expect(scene.calls.of(userId)).toEqual(calls ?? expect.anything());
+  });
+
+  it('in a way that replays, with nothing left once what was under way has ended, too', async () => {
+    // The worker ends when its last step has; the next one knows a run by its history alone.
+    await scene.world.restartWorker();
+    const views = await Promise.all(handles.map(getLink));
+    expect(views.map(({ state }) => state)).toEqual(handles.map(() => 'unlinked'));
+    for (const { userId } of views) expectNothingLeft(scene.world, userId);
+  });
+});

@@ -1,0 +1,126 @@
+import { UPDATES } from '../../src/contract/names';
+import { EMPLOYER, RECURRING, viewWhen, webhook } from '../support/link-world';
+import { endingOf, expectUnlinked } from './support/ending';
+import { addFault, hold, holdSecond } from './support/holding';
+import { plaidWebhook } from './support/plaid-signal';
+import { PATHS, useLinkWorld, useRealServer } from './support/use-link-world';
+
+// The time-skipping server mistakes a cancel that comes during a local attempt.
+const server = useRealServer();
+
+const SETTLED_AND_UNDONE = [
+  'register begins',
+  'register ends',
+  'delete begins',
+  'delete ends',
+  'remove item begins',
+  'remove item ends',
+];
+
+describe.each(PATHS)('on the %s path', (path) => {
+  const scene = useLinkWorld(server, { path, providerTimeoutMs: 15_000 });
+
+  it.each(['before', 'after'] as const)(
+    'lets an exchange under way settle, and then removes its Item (held %s its effect)',
+    async (when) => {
+      const held = hold(scene, 'exchange', when);
+      const { handle, userId, itemId } = await scene.start();
+      await held.arrived(userId);
+      await handle.cancel();
+      await viewWhen(handle, ({ state }) => state === 'unlinking');
+      held.release();
+      await expectUnlinked(scene, handle, await endingOf(scene, handle));
+      expect(scene.calls.timeline(userId)).toEqual([
+        'exchange begins',
+        'exchange ends',
+        'remove item begins',
+        'remove item ends',
+      ]);
+      const [removed] = scene.world.plaid.ledger.effects('item_removed', userId);
+      expect(removed?.details.itemId).toBe(itemId);
+    },
+  );
+
+  it.each(['before', 'after'] as const)(
+    'sends the DELETE once a registration under way has settled (held %s its effect)',
+    async (when) => {
+      const held = holdSecond(scene, 'register', when);
+      const { handle, userId } = await scene.start();
+      await held.arrived(userId);
+      await handle.cancel();
+      await viewWhen(handle, ({ state }) => state === 'unlinking');
+      expect(scene.calls.count(userId, 'delete')).toBe(0);
+      held.release();
+      await expectUnlinked(scene, handle, await endingOf(scene, handle));
+      expect(scene.calls.timeline(userId).slice(-6)).toEqual(SETTLED_AND_UNDONE);
+      expect(scene.world.atomic.ledger.effects('registration_removed', userId)).toHaveLength(1);
+    },
+  );
+
+  it('waits for both registrations, whichever settles first', async () => {
+    if (path === 'fast') addFault(scene, 'register', { times: 2, kind: { status: 500 } });
+    const first = hold(scene, 'register', 'after');
+    const { handle, userId } = await scene.start({ jobs: [EMPLOYER, RECURRING] });
+    await first.arrived(userId);
+    await viewWhen(handle, ({ jobs }) => Object.values(jobs).some(({ state }) => state === 'registered'));
+    await handle.cancel();
+    await viewWhen(handle, ({ state }) => state === 'unlinking');
+    expect(scene.calls.count(userId, 'delete')).toBe(0);
+    first.release();
+    await expectUnlinked(scene, handle, await endingOf(scene, handle));
+    const [removed] = scene.world.atomic.ledger.effects('registration_removed', userId);
+    expect(String(removed?.details.jobs).split(',').toSorted()).toEqual([EMPLOYER, RECURRING]);
+  });
+
+  it('withdraws an account once its registration under way has settled', async () => {
+    const held = holdSecond(scene, 'register', 'after');
+    const { handle, userId, itemId, accountId } = await scene.start();
+    await held.arrived(userId);
+    await plaidWebhook(handle, { kind: 'account_revoked', itemId, accountId });
+    await viewWhen(handle, ({ state }) => state === 'needs_attention');
+    held.release();
+    await scene.world.atomic.ledger.waitForEffect('registration_removed', { userId });
+    const timeline = scene.calls.timeline(userId);
+    expect(timeline).toContain('register ends');
+    expect(timeline.indexOf('register ends')).toBeLessThan(timeline.indexOf('delete begins'));
+  });
+
+  it('keeps no result that comes in after the unlink has forgotten them', async () => {
+    const { plaid } = scene.world;
+    const { handle, userId, itemId } = await scene.start();
+    await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
+    const result = holdSecond(scene, 'employer result');
+    await webhook(handle, EMPLOYER);
+    await result.arrived(userId);
+    // An update that is not finished keeps the run open beyond its cleanup.
+    await plaidWebhook(handle, { kind: 'sign_in_required', itemId });
+    const linkToken = hold(scene, 'link token', 'after');
+    const update = handle.executeUpdate(UPDATES.createRepairLinkToken);
+    await linkToken.arrived(userId);
+    await handle.cancel();
+    await plaid.ledger.waitForEffect('item_removed', { userId });
+    result.release();
+    await viewWhen(handle, ({ state }) => state === 'unlinked');
+    linkToken.release();
+    await update;
+    await expectUnlinked(scene, handle, await endingOf(scene, handle));
+  });
+});
+
+describe('at the first attempt', () => {
+  const scene = useLinkWorld(server, { providerTimeoutMs: 15_000 });
+
+  it.each(['before', 'after'] as const)(
+    'sends the DELETE once a registration under way has settled (held %s its effect)',
+    async (when) => {
+      const held = hold(scene, 'register', when);
+      const { handle, userId } = await scene.start();
+      await held.arrived(userId);
+      await handle.cancel();
+      held.release();
+      await expectUnlinked(scene, handle, await endingOf(scene, handle));
+      expect(scene.calls.timeline(userId).slice(-6)).toEqual(SETTLED_AND_UNDONE);
+      expect(scene.calls.count(userId, 'register')).toBe(1);
+    },
+  );
+});

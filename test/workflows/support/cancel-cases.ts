@@ -1,0 +1,336 @@
+import type { LinkSettings } from '../../../activities';
+import { UPDATES } from '../../../src/contract/names';
+import type { LinkView } from '../../../src/contract/schemas';
+import { EMPLOYER, type Path, RECURRING, viewWhen, webhook } from '../../support/link-world';
+import type { Call } from './call-log';
+import { addFault, type Held, hold, holdSecond, providerOf } from './holding';
+import { plaidWebhook } from './plaid-signal';
+import type { LinkScene, Started } from './use-link-world';
+
+/** A link that has come to the point where it is to be cancelled. */
+export interface Point {
+  started: Started;
+  /** Lets go, after the cancel, of what holds the link there. */
+  release?: () => void;
+  /** What somebody waits for meanwhile: it has to come to an end too. */
+  pending?: Promise<unknown>;
+  /** Resolves once the cancel has had its time to reach the link. Default: once the link shows it. */
+  heard?: () => Promise<unknown>;
+  /** The calls that the link makes in all, where the cancel allows no others. */
+  calls?: string[];
+}
+
+export interface CancelCase {
+  settings?: Partial<LinkSettings>;
+  /** Set where the other path has no such point. */
+  only?: Path;
+  arrive(scene: LinkScene): Promise<Point>;
+}
+
+/** Whatever has to be waited for: the delay is far longer than the test. */
+const LATER_SECONDS = 1_800;
+const DAY_MS = 24 * 3_600_000;
+
+async function heldAt(scene: LinkScene, held: Held, begin?: Promise<Point>): Promise<Point> {
+  const point = begin ? await begin : { started: await scene.start() };
+  await held.arrived(point.started.userId);
+  return { ...point, release: held.release };
+}
+
+/**
+ * A point in a local attempt. The attempt keeps the workflow task, so that the link hears of the cancel only once it has
+ * ended, and nothing is read until then. On the slow path an attempt that is held is an activity's, which has cases of its own.
+ */
+function locally(arrive: CancelCase['arrive']): CancelCase {
+  return {
+    only: 'fast',
+    arrive: async (scene) => ({ heard: async () => undefined, ...(await arrive(scene)) }),
+  };
+}
+
+async function waiting(scene: LinkScene): Promise<Point> {
+  const started = await scene.start();
+  await viewWhen(started.handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
+  return { started };
+}
+
+async function notified(scene: LinkScene): Promise<Point> {
+  const point = await waiting(scene);
+  await webhook(point.started.handle, EMPLOYER);
+  return point;
+}
+
+async function linked(scene: LinkScene): Promise<Point> {
+  const point = await notified(scene);
+  await viewWhen(point.started.handle, ({ state }) => state === 'linked');
+  return point;
+}
+
+async function needingAttention(scene: LinkScene): Promise<Point> {
+  addFault(scene, 'accounts', { kind: { plaidError: 'ITEM_LOGIN_REQUIRED' } });
+  const started = await scene.start();
+  await viewWhen(started.handle, ({ state }) => state === 'needs_attention');
+  return { started };
+}
+
+async function accountRevoked(begin: Promise<Point>): Promise<Point> {
+  const point = await begin;
+  const { handle, itemId, accountId } = point.started;
+  await plaidWebhook(handle, { kind: 'account_revoked', itemId, accountId });
+  return point;
+}
+
+/** A first cancel: what follows it is the cleanup, which another cancel must not disturb. */
+async function cancelledOnce(begin: Promise<Point>): Promise<Point> {
+  const point = await begin;
+  await point.started.handle.cancel();
+  return point;
+}
+
+async function updating(begin: Promise<Point>, update: string, args?: unknown): Promise<Point> {
+  const point = await begin;
+  const { handle } = point.started;
+  const pending =
+    args === undefined ? handle.executeUpdate(update) : handle.executeUpdate(update, { args: [args] });
+  return { ...point, pending };
+}
+
+/** Waits until an activity of the run has failed and waits for its next attempt. */
+function backingOff(started: Started): Promise<void> {
+  return describedWhen(started, ({ attempts }) => attempts.some((attempt) => attempt > 1));
+}
+
+/** Waits until no step of the run is under way: what it waits for is a timer, or somebody. */
+function asleep(started: Started): Promise<void> {
+  return describedWhen(started, ({ attempts, inTask }) => attempts.length === 0 && !inTask);
+}
+
+async function describedWhen(
+  { handle }: Started,
+  predicate: (run: { attempts: readonly number[]; inTask: boolean }) => boolean,
+): Promise<void> {
+  const endMs = Date.now() + 20_000;
+  while (Date.now() < endMs) {
+    const { pendingActivities, pendingWorkflowTask } = (await handle.describe()).raw;
+    const attempts = (pendingActivities ?? []).map(({ attempt }) => attempt ?? 1);
+    if (predicate({ attempts, inTask: Boolean(pendingWorkflowTask) })) return;
+  }
+  throw new Error('The run did not come to that.');
+}
+
+/** Waits until the cancel stands in the history: until then, a workflow task that is under way keeps it out. */
+async function cancelRecorded({ handle }: Started): Promise<void> {
+  const endMs = Date.now() + 20_000;
+  while (Date.now() < endMs) {
+    const { events } = await handle.fetchHistory();
+    if (events?.some((event) => event.workflowExecutionCancelRequestedEventAttributes)) return;
+  }
+  throw new Error('The cancel did not come to the history.');
+}
+
+/** Comes to a step's wait for its next attempt: by a timer after the first, or the activity's own delay. */
+async function struck(
+  scene: LinkScene,
+  call: Call,
+  begin: () => Promise<Point>,
+  retryAfterSeconds = LATER_SECONDS,
+): Promise<Point> {
+  const kind = { status: 503, headers: { 'retry-after': String(retryAfterSeconds) } };
+  const fault = addFault(scene, call, { when: 'after', kind });
+  const point = await begin();
+  await providerOf(scene.world, call).ledger.waitFor(() => fault.hits === 1);
+  await (scene.path === 'slow' ? backingOff(point.started) : asleep(point.started));
+  return point;
+}
+
+export const CANCEL_CASES = {
+  'before its first task': {
+    // A cancel ends the delay.
+    arrive: async (scene) => ({ started: await scene.start({ startDelayMs: 10_000 }), calls: [] }),
+  },
+  'exchange under way': {
+    arrive: (scene) => heldAt(scene, hold(scene, 'exchange')),
+  },
+  'exchange taken, its answer under way': {
+    arrive: (scene) => heldAt(scene, hold(scene, 'exchange', 'after')),
+  },
+  'exchange waiting for its next attempt': {
+    async arrive(scene) {
+      const fault = addFault(scene, 'exchange', { kind: { plaidError: 'INSTITUTION_DOWN' } });
+      const started = await scene.start();
+      await scene.world.plaid.ledger.waitFor(() => fault.hits === 1);
+      await backingOff(started);
+      return { started };
+    },
+  },
+  'accounts under way at the first attempt': locally((scene) => heldAt(scene, hold(scene, 'accounts'))),
+  'accounts under way': {
+    arrive: (scene) => heldAt(scene, holdSecond(scene, 'accounts')),
+  },
+  'processor token taken at the first attempt, its answer under way': locally((scene) =>
+    heldAt(scene, hold(scene, 'processor token', 'after')),
+  ),
+  'processor token taken, its answer under way': {
+    arrive: (scene) => heldAt(scene, holdSecond(scene, 'processor token', 'after')),
+  },
+  'processor token waiting for its next attempt': {
+    arrive: (scene) => struck(scene, 'accounts', async () => ({ started: await scene.start() })),
+  },
+  'history asked for at the first attempt': {
+    settings: { waitForHistoryMs: DAY_MS },
+    ...locally((scene) => heldAt(scene, hold(scene, 'item'))),
+  },
+  'history asked for': {
+    settings: { waitForHistoryMs: DAY_MS },
+    arrive: (scene) => heldAt(scene, holdSecond(scene, 'item')),
+  },
+  'history awaited': {
+    settings: { waitForHistoryMs: DAY_MS },
+    async arrive(scene) {
+      const started = await scene.start();
+      await scene.world.plaid.ledger.waitForRequest('/item/get', {
+        userId: started.userId,
+        outcome: 'answered',
+      });
+      await asleep(started);
+      return { started };
+    },
+  },
+  'registration under way at the first attempt': locally((scene) => heldAt(scene, hold(scene, 'register'))),
+  'registration taken at the first attempt, its answer under way': locally((scene) =>
+    heldAt(scene, hold(scene, 'register', 'after')),
+  ),
+  'registration taken at the first attempt, which is never answered': locally(async (scene) => {
+    const { started } = await heldAt(scene, hold(scene, 'register', 'after'));
+    return { started };
+  }),
+  'registration under way at the first attempt, for longer than a workflow task may last': {
+    only: 'fast',
+    // The one way for a cancel to reach a link in the middle of a local attempt: the task's heartbeat, after 8 s.
+    async arrive(scene) {
+      addFault(scene, 'accounts', { kind: { delayMs: 3_500 } });
+      addFault(scene, 'register', { kind: { delayMs: 3_500 } });
+      const held = hold(scene, 'register', 'after');
+      const started = await scene.start({ jobs: [EMPLOYER, RECURRING] });
+      await scene.world.atomic.ledger.waitForEffect('registration_stored', { userId: started.userId });
+      await held.arrived(started.userId);
+      return { started, release: held.release, heard: () => cancelRecorded(started) };
+    },
+  },
+  'one job registering at the first attempt, the other waiting for its turn': locally(async (scene) => {
+    const held = hold(scene, 'register');
+    const started = await scene.start({ jobs: [EMPLOYER, RECURRING] });
+    return heldAt(scene, held, Promise.resolve({ started }));
+  }),
+  'registration under way': {
+    arrive: (scene) => heldAt(scene, holdSecond(scene, 'register')),
+  },
+  'registration taken, its answer under way': {
+    arrive: (scene) => heldAt(scene, holdSecond(scene, 'register', 'after')),
+  },
+  'registration waiting for its next attempt': {
+    arrive: (scene) => struck(scene, 'register', async () => ({ started: await scene.start() })),
+  },
+  'one job registered, the other under way': {
+    async arrive(scene) {
+      // Two local attempts fail, of the two activities one is answered.
+      if (scene.path === 'fast') addFault(scene, 'register', { times: 2, kind: { status: 500 } });
+      addFault(scene, 'register', { kind: { delayMs: 0 } });
+      const held = hold(scene, 'register', 'after');
+      const started = await scene.start({ jobs: [EMPLOYER, RECURRING] });
+      await held.arrived(started.userId);
+      const isRegistered = ({ jobs }: LinkView) =>
+        Object.values(jobs).some(({ state }) => state === 'registered');
+      await viewWhen(started.handle, isRegistered);
+      return { started, release: held.release };
+    },
+  },
+  'webhook awaited': { arrive: waiting },
+  'a long poll pending': {
+    arrive: (scene) => updating(waiting(scene), UPDATES.waitForJob, { job: EMPLOYER }),
+  },
+  'result under way at the first attempt': locally((scene) =>
+    heldAt(scene, hold(scene, 'employer result'), notified(scene)),
+  ),
+  'result under way after a webhook': {
+    arrive: (scene) => heldAt(scene, holdSecond(scene, 'employer result'), notified(scene)),
+  },
+  'result under way by poll': {
+    settings: { resultOverdueAfterMs: 100 },
+    arrive: (scene) => heldAt(scene, holdSecond(scene, 'employer result')),
+  },
+  'result waiting for its next attempt': {
+    arrive: (scene) => struck(scene, 'employer result', () => notified(scene)),
+  },
+  'linked, with nothing under way': { arrive: linked },
+  'the user awaited': { arrive: needingAttention },
+  'an update-mode Link token under way': {
+    async arrive(scene) {
+      const held = hold(scene, 'link token');
+      return heldAt(scene, held, updating(needingAttention(scene), UPDATES.createRepairLinkToken));
+    },
+  },
+  'the Item looked at for a caller at the first attempt': locally((scene) => {
+    const held = hold(scene, 'item');
+    return heldAt(scene, held, updating(needingAttention(scene), UPDATES.confirmRepair));
+  }),
+  'the Item looked at for a caller': {
+    async arrive(scene) {
+      const held = holdSecond(scene, 'item');
+      return heldAt(scene, held, updating(needingAttention(scene), UPDATES.confirmRepair));
+    },
+  },
+  'the Item looked at after a webhook': {
+    async arrive(scene) {
+      const held = holdSecond(scene, 'item');
+      const point = await needingAttention(scene);
+      await plaidWebhook(point.started.handle, { kind: 'sign_in_repaired', itemId: point.started.itemId });
+      return heldAt(scene, held, Promise.resolve(point));
+    },
+  },
+  'account withdrawn while its registration is under way': {
+    async arrive(scene) {
+      const point = await heldAt(scene, holdSecond(scene, 'register'));
+      return accountRevoked(Promise.resolve(point));
+    },
+  },
+  'account withdrawn, its removal under way at the first attempt': locally((scene) =>
+    heldAt(scene, hold(scene, 'delete'), accountRevoked(waiting(scene))),
+  ),
+  'account withdrawn, its removal under way': {
+    arrive: (scene) => heldAt(scene, holdSecond(scene, 'delete'), accountRevoked(waiting(scene))),
+  },
+  'account withdrawn, its removal waiting for its next attempt': {
+    arrive: (scene) => struck(scene, 'delete', () => accountRevoked(waiting(scene))),
+  },
+  'unlinking while the exchange settles': {
+    arrive: (scene) => cancelledOnce(heldAt(scene, hold(scene, 'exchange'))),
+  },
+  'unlinking, the registration being removed at the first attempt': locally((scene) =>
+    heldAt(scene, hold(scene, 'delete'), cancelledOnce(waiting(scene))),
+  ),
+  'unlinking, the registration being removed': {
+    arrive: (scene) => heldAt(scene, holdSecond(scene, 'delete'), cancelledOnce(waiting(scene))),
+  },
+  'unlinking, the removal waiting for its next attempt': {
+    arrive: (scene) => struck(scene, 'delete', () => cancelledOnce(linked(scene)), 2),
+  },
+  'unlinking, the Item being removed at the first attempt': locally((scene) =>
+    heldAt(scene, hold(scene, 'remove item'), cancelledOnce(linked(scene))),
+  ),
+  'unlinking, the Item being removed': {
+    arrive: (scene) => heldAt(scene, holdSecond(scene, 'remove item'), cancelledOnce(linked(scene))),
+  },
+  'unlinking with an update unfinished': {
+    async arrive(scene) {
+      const held = hold(scene, 'link token');
+      const begin = heldAt(scene, held, updating(needingAttention(scene), UPDATES.createRepairLinkToken));
+      const point = await cancelledOnce(begin);
+      await scene.world.plaid.ledger.waitForEffect('item_removed', { userId: point.started.userId });
+      return point;
+    },
+  },
+  'the caller being told': { settings: { notify: true }, arrive: linked },
+} as const satisfies Record<string, CancelCase>;
+
+export type CancelCaseName = keyof typeof CANCEL_CASES;
