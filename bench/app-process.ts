@@ -17,7 +17,7 @@ function running(): LinkApp {
 }
 
 const openSchema = z.object({
-  kind: z.enum(['product', 'product-apart', 'thin']),
+  kind: z.enum(['product', 'product-apart', 'thin', 'thin-encrypted']),
   temporalAddress: z.string(),
   providersUrl: z.string(),
   bundlePath: z.string(),
@@ -31,8 +31,8 @@ takeCalls({
     const { kind, ...options } = openSchema.parse(argument);
     const onResult = (userId: string) => driver.finished(userId);
     app =
-      kind === 'thin'
-        ? await startThinApp({ ...options, onResult })
+      kind === 'thin' || kind === 'thin-encrypted'
+        ? await startThinApp({ ...options, onResult, encrypted: kind === 'thin-encrypted' })
         : await startProductApp({ ...options, onResult, eagerStart: kind === 'product' });
     return app.webhookUrl;
   },

@@ -1,6 +1,7 @@
 /** The figures as tables, medians over the rounds, and the ratios that matter. */
 import type { LoopFigures } from './loops';
 import type { Noise } from './noise';
+import type { PayloadCost } from './payload-cost';
 import type { ReceiverFigures } from './receiver';
 import type { Kind } from './stage';
 import { median } from './statistics';
@@ -11,6 +12,7 @@ export interface BenchResults {
   machine: { cpu: string; cpus: number; node: string };
   bundleKib: number;
   noise: { before: Noise; after?: Noise };
+  payloads: PayloadCost[];
   loops: LoopFigures[];
   receiver: ReceiverFigures[];
   waiting: WaitingFigures[];
@@ -45,6 +47,7 @@ export function reportOf(results: BenchResults): string {
     `noise before: ${noiseLine(noise.before)}`,
     ...(noise.after ? [`noise after:  ${noiseLine(noise.after)}`] : []),
   ];
+  lines.push('', ...payloadLines(results.payloads));
   if (results.loops.length > 0) lines.push('', ...loopLines(results.loops));
   if (results.receiver.length > 0) lines.push('', ...receiverLines(results.receiver));
   if (results.waiting.length > 0) lines.push('', ...waitingLines(results.waiting));
@@ -53,6 +56,18 @@ export function reportOf(results: BenchResults): string {
 
 function noiseLine({ probeMs, load }: Noise): string {
   return `fixed work ${probeMs.toFixed(0)} ms, load ${load.map((value) => value.toFixed(1)).join(' ')}`;
+}
+
+function payloadLines(costs: readonly PayloadCost[]): string[] {
+  return table([
+    ['payload, bytes', 'encrypted', 'encode µs', 'decode µs'],
+    ...costs.map((cost) => [
+      String(cost.plainBytes),
+      String(cost.encodedBytes),
+      cost.encodeMicroseconds.toFixed(0),
+      cost.decodeMicroseconds.toFixed(0),
+    ]),
+  ]);
 }
 
 function loopLines(loops: readonly LoopFigures[]): string[] {

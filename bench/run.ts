@@ -11,6 +11,7 @@
  *   --cache <n>        the product's workflow cache, for the waiting links (its own default)
  *   --bundle <file>    the product's workflow bundle, instead of one made now: to compare two of them
  *   --profile          writes V8's CPU profiles of the applications beside the figures
+ *   --encrypted        also the thin app with the product's payload codec: what encryption alone costs
  *   --apart            also the product with API and worker on connections of their own, as in production
  */
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -18,6 +19,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { runLoop } from './loops';
 import { describeMachine, measureNoise } from './noise';
+import { measurePayloadCost } from './payload-cost';
 import { runReceiver } from './receiver';
 import { type BenchResults, reportOf } from './report';
 import { type Kind, type Stage, setStage } from './stage';
@@ -36,12 +38,18 @@ const { values: options } = parseArgs({
     cache: { type: 'string' },
     bundle: { type: 'string' },
     profile: { type: 'boolean', default: false },
+    encrypted: { type: 'boolean', default: false },
     apart: { type: 'boolean', default: false },
   },
 });
 const { quick } = options;
 const rounds = Number(options.rounds ?? (quick ? 1 : 3));
-const kinds: readonly Kind[] = options.apart ? ['thin', 'product', 'product-apart'] : ['thin', 'product'];
+const kinds: readonly Kind[] = [
+  'thin',
+  'product',
+  ...(options.encrypted ? (['thin-encrypted'] as const) : []),
+  ...(options.apart ? (['product-apart'] as const) : []),
+];
 const LOOPS =
   options['in-flight'].length > 0
     ? options['in-flight'].map((inFlight) => ({
@@ -67,6 +75,7 @@ async function bench(): Promise<void> {
     machine: describeMachine(),
     bundleKib: 0,
     noise: { before: measureNoise() },
+    payloads: await measurePayloadCost(),
     loops: [],
     receiver: [],
     waiting: [],

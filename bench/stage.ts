@@ -16,7 +16,7 @@ import { type Child, startChild } from './child';
 import { memoryMibOf, readServer, type ServerReading } from './server-meter';
 import { PRODUCT_NAMESPACE, THIN_NAMESPACE } from './stand-in-data';
 
-export type Kind = 'product' | 'product-apart' | 'thin';
+export type Kind = 'product' | 'product-apart' | 'thin' | 'thin-encrypted';
 
 export interface Contender {
   kind: Kind;
@@ -100,12 +100,13 @@ async function build(
       const profile = profileFolder === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileFolder];
       const child = startChild('app-process.ts', [], profile);
       undo.push(child.stop);
-      const namespace = kind === 'thin' ? THIN_NAMESPACE : PRODUCT_NAMESPACE;
+      const isThin = kind === 'thin' || kind === 'thin-encrypted';
+      const namespace = isThin ? THIN_NAMESPACE : PRODUCT_NAMESPACE;
       const webhookUrl = await child.call('open', z.string(), {
         kind,
         temporalAddress: server.address,
         providersUrl,
-        bundlePath: kind === 'thin' ? bundles.thin : bundles.product,
+        bundlePath: isThin ? bundles.thin : bundles.product,
         ...options,
       });
       return {
@@ -114,7 +115,7 @@ async function build(
         child,
         webhookUrl,
         client: new Client({ connection, namespace }),
-        workflowIdOf: (userId) => (kind === 'thin' ? userId : `processor-link/${userId}`),
+        workflowIdOf: (userId) => (isThin ? userId : `processor-link/${userId}`),
       };
     },
     readServer: (namespace) => readServer(metricsUrl, server.pid, namespace),
