@@ -180,7 +180,7 @@ async function withdrawAccount(link: LinkRun): Promise<void> {
 /** Leaves nothing behind, in the order that ends Atomic's access first. Safe where nothing was done yet. */
 async function cleanUp(link: LinkRun, failure: LinkError | undefined): Promise<void> {
   link.apply({ type: 'ending', ...(failure && { failure }) });
-  // Has the history know why before anything is gone: a task that is made again would find another reason.
+  // The history has to know why before anything is gone: a task that is made again would find another reason.
   if (failure) await sleep(1, { summary: 'fails' });
   await condition(() => link.settlingCalls === 0);
   if (link.mayBeRegistered) await remove(link, 'removeProcessorLink');

@@ -1,0 +1,36 @@
+import { Connection } from '@temporalio/client';
+import { NativeConnection } from '@temporalio/worker';
+import { type LinkWorld, startLinkWorld } from '../support/link-world';
+
+/** Where links are played one after the other: a worker and providers, with settings that make seconds of days. */
+export interface Stage {
+  world: LinkWorld;
+  close(): Promise<void>;
+}
+
+const GIVE_UP_MS = 2_500;
+/** Long enough for a job without a result to be given up. */
+export const LONG_MS = GIVE_UP_MS + 100;
+export const WAIT_FOR_HISTORY_MS = 1_000;
+
+export async function openStage(address: string, encryptionKeys: string): Promise<Stage> {
+  const connection = await Connection.connect({ address });
+  const nativeConnection = await NativeConnection.connect({ address });
+  const world = await startLinkWorld({
+    connection,
+    nativeConnection,
+    encryptionKeys,
+    // A link is replayed now and then, when its notifications are in the cache.
+    maxCachedWorkflows: 2,
+    settings: { resultOverdueAfterMs: 300, resultGiveUpAfterMs: GIVE_UP_MS },
+  });
+  world.atomic.settings.jobDelayMs = 'manual';
+  return {
+    world,
+    async close() {
+      await world.close();
+      await nativeConnection.close();
+      await connection.close();
+    },
+  };
+}
