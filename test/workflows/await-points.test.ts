@@ -3,7 +3,9 @@ import { CANCEL_CASES, type CancelCaseName } from './support/cancel-cases';
 
 /** Played against a server that asks for the next run early: `cancel-next-run.test.ts`. */
 const NEXT_RUN = 'making way for the next run';
-type CaseName = CancelCaseName | typeof NEXT_RUN;
+/** Played apart in `cancel.test.ts`: such a link ends as failed. */
+const FAILING = 'failing for good';
+type CaseName = CancelCaseName | typeof NEXT_RUN | typeof FAILING;
 
 /** What is waited in, and the cases that cancel a link there. */
 type Wait = readonly [awaited: string, ...cases: [CaseName, ...CaseName[]]];
@@ -123,6 +125,7 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
     ],
   ],
   'processor-link.ts cleanUp': [
+    ['sleep', FAILING],
     ['condition', 'unlinking while the exchange settles'],
     [
       'remove',

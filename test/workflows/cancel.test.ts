@@ -1,10 +1,15 @@
 import { DEFAULT_SETTINGS, getLink, type Handle, viewWhen } from '../support/link-world';
 import { CANCEL_CASES, type CancelCase } from './support/cancel-cases';
-import { endingOf, expectNothingLeft, expectUnlinked } from './support/ending';
+import { endingOf, expectFailed, expectNothingLeft, expectUnlinked } from './support/ending';
+import { holdSecond } from './support/holding';
 import { PATHS, useLinkWorld, useRealServer } from './support/use-link-world';
 
 // A run may close here while a step of it is still under way, which the time-skipping server does not survive.
 const server = useRealServer();
+const TWO_ACCOUNTS = (['checking', 'savings'] as const).map((subtype) => ({
+  type: 'depository' as const,
+  subtype,
+}));
 const CASES: [string, CancelCase][] = Object.entries(CANCEL_CASES);
 
 describe.each(PATHS)('on the %s path, a cancel unlinks', (path) => {
@@ -23,6 +28,17 @@ describe.each(PATHS)('on the %s path, a cancel unlinks', (path) => {
     await expectUnlinked(scene, handle, await endingOf(scene, handle));
     await over;
     expect(scene.calls.of(userId)).toEqual(calls ?? expect.anything());
+  });
+
+  it('but not one that is failing for good, which ends as failed, with nothing left', async () => {
+    Object.assign(scene.world.settings, DEFAULT_SETTINGS);
+    const held = holdSecond(scene, 'remove item');
+    const { handle, userId } = await scene.start({ accounts: TWO_ACCOUNTS });
+    await held.arrived(userId);
+    await handle.cancel();
+    await viewWhen(handle, ({ state }) => state === 'unlinking');
+    held.release();
+    await expectFailed(scene, handle, await endingOf(scene, handle), 'account_required');
   });
 
   it('in a way that replays, with nothing left once what was under way has ended, too', async () => {
