@@ -1,11 +1,9 @@
 /** Reads of all kinds, all the time: every history has to replay. */
 import { isGrpcDeadlineError, ServiceError } from '@temporalio/client';
-import { Worker } from '@temporalio/worker';
 import { QUERIES, UPDATES } from '../../src/contract/names';
-import { createDataConverter } from '../../src/temporal/data-converter';
 import { useRealWorld } from '../long-life/support/use-real-world';
 import { EMPLOYER, type Handle, RECURRING, settled, webhook } from '../support/link-world';
-import { workflowBundle } from '../support/workflow-bundle';
+import { replayErrors } from '../support/replay';
 
 const LINKS = 8;
 const RUNS_OF_A_JOB = 5;
@@ -17,18 +15,10 @@ const world = useRealWorld();
 it('leaves histories that replay, however often links are read while their steps are under way', async () => {
   const handles = await Promise.all(Array.from({ length: LINKS }, () => liveAndBeRead()));
 
-  const errors: string[] = [];
   const histories = await Promise.all(
     handles.map(async (handle) => ({ workflowId: handle.workflowId, history: await handle.fetchHistory() })),
   );
-  const dataConverter = createDataConverter({ keyRing: world().keyRing, namespace: 'default' });
-  const replays = Worker.runReplayHistories(
-    { workflowBundle: await workflowBundle(), dataConverter },
-    histories,
-  );
-  for await (const { error } of replays) if (error) errors.push(error.message);
-
-  expect(errors).toEqual([]);
+  expect(await replayErrors(world(), histories)).toEqual([]);
 });
 
 /** A whole life with both jobs run again and again, read all the while. */
