@@ -5,8 +5,8 @@ import { type ApiAnswer, ServiceApi } from '../../support/service-api';
 const JOB = 'employer-classification';
 /** Short polls, so that an instance of the API has soon answered all that it was asked. */
 const POLL_SECONDS = 2;
-/** Longer than Temporal takes to give the task of a worker that has ended to another one, 10 s. */
-const SERVED_WITHIN_MS = 20_000;
+/** Longer than Temporal takes to give the tasks of a worker that has ended to another one: 10 s each, and two can be lost in turn. */
+const SERVED_WITHIN_MS = 60_000;
 
 /** Users who are linked, ask for their result, run the job again and are unlinked, over and over, several at once. */
 export class Load {
