@@ -25,8 +25,10 @@ export const DRAIN_MS = 45_000;
 const FORCE_AFTER_DRAIN_MS = 15_000;
 
 const MIB = 1024 * 1024;
-/** Of a link that waits, in the cache. */
-const CACHED_LINK_MIB = 0.27;
+/** Many more than work at once, for seconds each. Those that wait, for hours or years, need no place in the cache. */
+const CACHED_LINKS = 500;
+/** Of a link in the cache. */
+const CACHED_LINK_MIB = 0.33;
 const BASE_MIB = 200;
 
 export interface WorkerOptions {
@@ -125,10 +127,10 @@ export function loadWorkflows(logger: Logger): Promise<WorkflowBundleOption> {
   return workflowBundle({ ...lines, info: lines.debug });
 }
 
-/** Half of the heap's room: an open link that is not in the cache costs a replay at its next event. */
+/** At most half of the heap's room: a link that is not in the cache costs a replay at its next event. */
 function defaultCacheSize(): number {
   const roomMib = getHeapStatistics().heap_size_limit / MIB - BASE_MIB;
-  return Math.max(50, Math.floor(roomMib / 2 / CACHED_LINK_MIB));
+  return Math.min(CACHED_LINKS, Math.max(50, Math.floor(roomMib / 2 / CACHED_LINK_MIB)));
 }
 
 function notificationPoster({

@@ -15,13 +15,14 @@ export function holdAnswers(): Required<Pick<WorkflowInterceptors, 'outbound' | 
   return {
     outbound: [
       {
-        async scheduleLocalActivity(input, next) {
+        scheduleLocalActivity(input, next) {
           underWay += 1;
-          try {
-            return await next(input);
-          } finally {
+          const answer = next(input);
+          const ended = () => {
             underWay -= 1;
-          }
+          };
+          answer.then(ended, ended);
+          return answer;
         },
       },
     ],

@@ -1,4 +1,4 @@
-import { CancellationScope, condition } from '@temporalio/workflow';
+import { condition } from '@temporalio/workflow';
 import { linkError } from '../src/contract/failures';
 import type { Job } from '../src/contract/jobs';
 import type { LinkRun } from './link-run';
@@ -7,14 +7,13 @@ import { failureOf, quickly, toLinkError } from './steps';
 
 /** Follows one job through all its runs: registers it, waits for its webhook or polls, fetches. Ends when the run stops. */
 export async function followJob(link: LinkRun, job: Job): Promise<void> {
+  const isDue = () =>
+    link.stopping || link.canRegister(job) || link.canFetch(job) || link.jobState(job) === 'registered';
   for (;;) {
-    await condition(
-      () =>
-        link.stopping || link.canRegister(job) || link.canFetch(job) || link.jobState(job) === 'registered',
-    );
+    if (!isDue()) await condition(isDue);
     if (link.stopping) return;
-    if (link.canRegister(job)) await link.stepping(() => register(link, job));
-    else if (link.canFetch(job)) await link.stepping(() => fetchResult(link, job, 'webhook'));
+    if (link.canRegister(job)) await register(link, job);
+    else if (link.canFetch(job)) await fetchResult(link, job, 'webhook');
     else await waitForWebhook(link, job);
   }
 }
@@ -25,10 +24,13 @@ async function register(link: LinkRun, job: Job): Promise<void> {
   const { userId } = link.input;
   const step = `register ${job}`;
   link.mayBeRegistered = true;
+  link.begin('step', 'settling');
   try {
-    await link.settling(() =>
-      quickly('registerProcessorLink', 'setup', link.stalled(step), { userId, sealedProcessorToken, job }),
-    );
+    await quickly('registerProcessorLink', 'setup', link.stalled(step), {
+      userId,
+      sealedProcessorToken,
+      job,
+    });
     if (link.sealedProcessorToken === sealedProcessorToken) link.apply({ type: 'job_registered', job });
   } catch (error) {
     const failure = failureOf(error);
@@ -38,13 +40,14 @@ async function register(link: LinkRun, job: Job): Promise<void> {
     if (isMeant) link.apply({ type: 'job_failed', job, error: toLinkError(failure) });
   } finally {
     link.resumed(step);
+    link.end('step', 'settling');
   }
 }
 
 /** Waits until the webhook comes or the next poll is due; a job whose last poll is past has timed out. */
 async function waitForWebhook(link: LinkRun, job: Job): Promise<void> {
   const registeredAt = Date.parse(link.record.jobs[job]?.registeredAt ?? '');
-  const { resultOverdueAfterMs, resultGiveUpAfterMs } = await link.readSettings();
+  const { resultOverdueAfterMs, resultGiveUpAfterMs } = link.settings ?? (await link.readSettings());
   const elapsedMs = () => Date.now() - registeredAt;
   const isOver = () => link.stopping || link.hints.has(job) || link.jobState(job) !== 'registered';
   let doneMs = elapsedMs();
@@ -56,7 +59,7 @@ async function waitForWebhook(link: LinkRun, job: Job): Promise<void> {
     }
     const summary = `${job}: webhook, else poll`;
     if (await condition(isOver, Math.max(pollMs - elapsedMs(), 1), { summary })) return;
-    await link.stepping(() => fetchResult(link, job, 'poll'));
+    await fetchResult(link, job, 'poll');
     doneMs = Math.max(pollMs, elapsedMs());
   }
 }
@@ -67,22 +70,17 @@ async function fetchResult(link: LinkRun, job: Job, via: 'webhook' | 'poll'): Pr
   const isCurrent = () => link.record.jobs[job]?.run === run;
   if (via === 'webhook') link.hints.delete(job);
   link.apply({ type: 'fetch_started', job });
-  const scope = new CancellationScope();
-  const fetching = scope.run(() =>
-    quickly('fetchJobResult', 'result', () => undefined, {
-      userId: link.input.userId,
-      job,
-      via,
-      ...(earlierSha256 !== undefined && { earlierSha256 }),
-    }),
-  );
+  link.begin('step');
   try {
-    const fetched = await Promise.race([fetching, condition(() => !isCurrent())]);
-    if (!fetched) {
-      fetching.catch(() => undefined);
-      scope.cancel();
-      return;
-    }
+    const fetched = await link.fetching(job).run(() =>
+      quickly('fetchJobResult', 'result', () => undefined, {
+        userId: link.input.userId,
+        job,
+        via,
+        ...(earlierSha256 !== undefined && { earlierSha256 }),
+      }),
+    );
+    if (!isCurrent()) return;
     if (fetched.kind === 'not_yet') {
       link.apply({ type: 'result_missing', job });
     } else {
@@ -90,14 +88,16 @@ async function fetchResult(link: LinkRun, job: Job, via: 'webhook' | 'poll'): Pr
       link.apply({ type: 'job_completed', job, via, sha256: fetched.sha256 });
     }
   } catch (error) {
+    if (!isCurrent()) return;
     const failure = failureOf(error);
     if (!failure) throw error;
-    if (!isCurrent()) return;
     // What may pass is polled for again; what cannot fails the job, and a later webhook may still complete it.
     link.apply(
       failure.nonRetryable
         ? { type: 'job_failed', job, error: toLinkError(failure) }
         : { type: 'result_missing', job },
     );
+  } finally {
+    link.end('step');
   }
 }

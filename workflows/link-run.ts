@@ -1,7 +1,6 @@
 import { defineSearchAttributeKey, type SearchAttributeUpdatePair } from '@temporalio/common';
 import {
   CancellationScope,
-  condition,
   log,
   ParentClosePolicy,
   setCurrentDetails,
@@ -62,6 +61,9 @@ const PUBLISHED: readonly LinkState[] = [
   'failed',
 ];
 
+/** A step of a job, which may take hours: the run does not make way meanwhile. A call that cleanup has to wait for. */
+type Work = 'step' | 'settling';
+
 /** One run of a link: the facts that handlers record, and the effects that follow from every change. */
 export class LinkRun {
   record: LinkRecord;
@@ -85,16 +87,15 @@ export class LinkRun {
   revoked = false;
   /** All that ends with the link; cleanup runs outside of it. */
   readonly story = new CancellationScope();
-  /** Calls whose outcome has to be known before anything is undone. */
-  settlingCalls = 0;
-  /** Steps of jobs that are under way. */
-  private steps = 0;
+  /** What there is to go by, once it has been read in this run. */
+  settings: LinkSettings | undefined;
+  private readonly underWay: Record<Work, number> = { step: 0, settling: 0 };
+  private readonly fetches = new Map<Job, CancellationScope>();
   private isLong = false;
   /** Jobs that a webhook says have finished. */
   readonly hints: Set<Job>;
   readonly results: Partial<Record<Job, unknown>> = {};
 
-  private settings: LinkSettings | undefined;
   private readonly seenBodies: Set<string>;
   private readonly earlyPlaidWebhooks: PlaidWebhookSignal[];
   private readonly stalls = new Map<string, LinkError>();
@@ -197,6 +198,11 @@ export class LinkRun {
     const before = this.record;
     this.record = transition(before, event, new Date().toISOString());
     if (this.record === before) return;
+    for (const [job, fetching] of this.fetches) {
+      if (this.record.jobs[job]?.run === before.jobs[job]?.run) continue;
+      fetching.cancel();
+      this.fetches.delete(job);
+    }
     this.describe();
     this.publish();
     this.tell(before);
@@ -237,25 +243,26 @@ export class LinkRun {
     this.apply(other ? { type: 'stalled', error: other } : { type: 'resumed' });
   }
 
-  /** Runs calls that cleanup has to wait for. */
-  async settling<T>(calls: () => Promise<T>): Promise<T> {
-    this.settlingCalls += 1;
-    try {
-      return await calls();
-    } finally {
-      this.settlingCalls -= 1;
-    }
+  /** Work that others wait for has begun; {@link end} has to follow. */
+  begin(...kinds: Work[]): void {
+    for (const kind of kinds) this.underWay[kind] += 1;
   }
 
-  /** Runs a step of a job, which may take hours: the run does not make way meanwhile. */
-  async stepping(step: () => Promise<void>): Promise<void> {
-    this.steps += 1;
-    try {
-      await step();
-    } finally {
-      this.steps -= 1;
-      this.noteLength();
-    }
+  end(...kinds: Work[]): void {
+    for (const kind of kinds) this.underWay[kind] -= 1;
+    this.noteLength();
+  }
+
+  /** No call is under way whose outcome decides what has to be undone. */
+  get isSettledDown(): boolean {
+    return this.underWay.settling === 0;
+  }
+
+  /** The scope of a job's fetch, cancelled once the job's present run is over. */
+  fetching(job: Job): CancellationScope {
+    const scope = new CancellationScope();
+    this.fetches.set(job, scope);
+    return scope;
   }
 
   /**
@@ -268,12 +275,7 @@ export class LinkRun {
 
   /** The history has grown long, and nothing is under way: the moment for the next run. */
   get shouldMakeWay(): boolean {
-    return this.isLong && this.steps === 0;
-  }
-
-  /** Settings that came with another answer. */
-  goBy(settings: LinkSettings): void {
-    this.settings ??= settings;
+    return this.isLong && this.underWay.step === 0;
   }
 
   async readSettings(): Promise<LinkSettings> {
@@ -294,20 +296,17 @@ export class LinkRun {
     for (const job of JOBS) delete this.results[job];
   }
 
-  /** Starts a workflow of its own for each event that the caller is to hear of, for as long as the run lasts. */
-  async tellCaller(): Promise<never> {
-    for (;;) {
-      await condition(() => this.outbox.length > 0);
-      for (const event of this.outbox) {
-        if (!(await this.readSettings()).notify) continue;
-        await startChild(NOTIFICATION_WORKFLOW_TYPE, {
-          workflowId: `${workflowInfo().workflowId}/notification/${event.id}`,
-          args: [event],
-          parentClosePolicy: ParentClosePolicy.ABANDON,
-        });
-      }
-      this.outbox.length = 0;
+  /** Starts a workflow of its own for each event in the outbox, those that come meanwhile too. */
+  private async tellCaller(): Promise<void> {
+    for (const event of this.outbox) {
+      if (!(await this.readSettings()).notify) continue;
+      await startChild(NOTIFICATION_WORKFLOW_TYPE, {
+        workflowId: `${workflowInfo().workflowId}/notification/${event.id}`,
+        args: [event],
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+      });
     }
+    this.outbox.length = 0;
   }
 
   /** Everything the caller is to hear of is on its way. */
@@ -322,7 +321,9 @@ export class LinkRun {
   }
 
   private tell(before: LinkRecord): void {
+    if (this.settings?.notify === false) return;
     const { userId } = this.record;
+    const isTelling = !this.isTold;
     const add = (type: NotificationType, data: Omit<NotificationEvent['data'], 'userId'>) =>
       this.outbox.push({
         id: `msg_${uuid4()}`,
@@ -348,6 +349,7 @@ export class LinkRun {
         add('link.failed', { state: 'failed', ...(failure && { code: failure.code }) });
       else add('link.unlinked', { state: 'unlinked' });
     }
+    if (!isTelling && !this.isTold) void CancellationScope.nonCancellable(() => this.tellCaller());
   }
 
   /** A line for operators in the Temporal UI; it costs no event. */

@@ -35,7 +35,6 @@ export async function processorLink(
 ): Promise<LinkView> {
   const link = new LinkRun(input, carried, results);
   handleMessages(link);
-  void CancellationScope.nonCancellable(() => link.tellCaller());
   const close = () => condition(() => link.isTold && allHandlersFinished());
 
   try {
@@ -59,14 +58,12 @@ export async function processorLink(
   }
 }
 
-/** Keeps the link connected while its jobs are followed. Returns when the run should make way for the next. */
-async function tend(link: LinkRun): Promise<void> {
-  const jobs = Promise.all(JOBS.map((job) => followJob(link, job)));
-  const connection = stayConnected(link);
-  // Whichever fails first is thrown; the other ends with the scope.
-  jobs.catch(() => undefined);
-  connection.catch(() => undefined);
-  await Promise.all([jobs, connection]);
+/**
+ * Keeps the link connected while its jobs are followed. Ends when the run should make way for the next; whichever fails
+ * first is thrown, and the others end with the scope.
+ */
+function tend(link: LinkRun): Promise<unknown> {
+  return Promise.all([...JOBS.map((job) => followJob(link, job)), stayConnected(link)]);
 }
 
 async function stayConnected(link: LinkRun): Promise<void> {
@@ -101,12 +98,15 @@ async function exchange(link: LinkRun): Promise<void> {
   const { userId, sealedPublicToken } = link.input;
   if (sealedPublicToken === undefined)
     throw configurationFailure('The input has neither a public nor an access token.');
-  await link.settling(async () => {
+  link.begin('settling');
+  try {
     const exchanged = await visibly('exchangePublicToken', 'exchange', { userId, sealedPublicToken });
     link.madeItem = true;
     link.sealedAccessToken = exchanged.sealedAccessToken;
     link.apply({ type: 'exchanged', itemId: exchanged.itemId });
-  });
+  } finally {
+    link.end('settling');
+  }
   for (const signal of link.takeEarly()) recordPlaidWebhook(link, signal);
 }
 
@@ -122,8 +122,8 @@ async function createProcessorToken(link: LinkRun): Promise<void> {
       ...(accountId !== undefined && { accountId }),
       ...(record.account && { known: record.account }),
     });
-    link.goBy(created.settings);
-    if ((await link.readSettings()).waitForHistoryMs === 0) link.historyReady = true;
+    link.settings ??= created.settings;
+    if (link.settings.waitForHistoryMs === 0) link.historyReady = true;
     link.sealedProcessorToken = created.sealedProcessorToken;
     link.apply({ type: 'processor_token_created', itemId: created.itemId, account: created.account });
   } catch (error) {
@@ -168,7 +168,7 @@ async function waitForRepair(link: LinkRun): Promise<void> {
 /** The bank withdrew the account: Atomic drops it, and the user is asked to choose one again. */
 async function withdrawAccount(link: LinkRun): Promise<void> {
   link.apply({ type: 'attention_needed', code: 'access_revoked' });
-  await condition(() => link.settlingCalls === 0);
+  await condition(() => link.isSettledDown);
   if (link.mayBeRegistered) await remove(link, 'removeProcessorLink');
   link.mayBeRegistered = false;
   link.accountRevoked = false;
@@ -182,7 +182,7 @@ async function cleanUp(link: LinkRun, failure: LinkError | undefined): Promise<v
   link.apply({ type: 'ending', ...(failure && { failure }) });
   // The history has to know why before anything is gone: a task that is made again would find another reason.
   if (failure) await sleep(1, { summary: 'fails' });
-  await condition(() => link.settlingCalls === 0);
+  await condition(() => link.isSettledDown);
   if (link.mayBeRegistered) await remove(link, 'removeProcessorLink');
   if (link.madeItem && (failure || (await link.readSettings()).removeItemOnUnlink))
     await remove(link, 'removeItem');

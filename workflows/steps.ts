@@ -36,8 +36,8 @@ const BUDGETS = {
   exchange: { scheduleToCloseTimeout: '30m' },
   /** A bank may be down for a day before the link is given up. */
   setup: { scheduleToCloseTimeout: '24h' },
-  /** A result that cannot be read now is polled for later. */
-  result: { scheduleToCloseTimeout: '1h' },
+  /** A result that cannot be read now is polled for later; one that nobody wants any more is not waited for. */
+  result: { scheduleToCloseTimeout: '1h', cancellationType: ActivityCancellationType.TRY_CANCEL },
   /** Somebody waits for the answer. */
   interactive: { scheduleToCloseTimeout: '20s' },
   /** What was registered or made must go, however long that takes. */
@@ -52,11 +52,7 @@ type Request<S extends Step> = Parameters<Activities[S]>;
 type Answer<S extends Step> = Awaited<ReturnType<Activities[S]>>;
 
 /** Runs a step as an activity that operators see, with its whole retry budget. */
-export async function visibly<S extends Step>(
-  step: S,
-  budget: Budget,
-  ...request: Request<S>
-): Promise<Answer<S>> {
+export function visibly<S extends Step>(step: S, budget: Budget, ...request: Request<S>): Promise<Answer<S>> {
   const activities = proxyActivities<Activities>({
     startToCloseTimeout: START_TO_CLOSE,
     retry: BACKOFF,
@@ -94,6 +90,8 @@ export async function quickly<S extends Step>(
 }
 
 let isTrying = false;
+/** Of every local attempt of the run: once begun it ends, cancelled or not. */
+let attempts: CancellationScope | undefined;
 
 /**
  * One local attempt at a time: of two that end one shortly after the other, the SDK (1.24) tells the workflow one by one,
@@ -105,15 +103,16 @@ async function tryLocally<S extends Step>(step: S, request: Request<S>): Promise
     throw new CancelledFailure('Cancelled before it began');
   isTrying = true;
   try {
-    // Once begun it ends, cancelled or not: of a cancel that comes with its answer, the SDK makes a history that no longer replays.
-    return await CancellationScope.nonCancellable(() => call(onceLocally[step], request));
+    // Of a cancel that comes with its answer, the SDK makes a history that no longer replays.
+    attempts ??= new CancellationScope({ cancellable: false });
+    return await attempts.run(() => call(onceLocally[step], request));
   } finally {
     isTrying = false;
   }
 }
 
 /** A proxied activity is typed by its step; this is the one place that ties the two together again. */
-async function call<S extends Step>(activity: unknown, request: Request<S>): Promise<Answer<S>> {
+function call<S extends Step>(activity: unknown, request: Request<S>): Promise<Answer<S>> {
   return (activity as (...args: Request<S>) => Promise<Answer<S>>)(...request);
 }
 

@@ -15,29 +15,18 @@ type Wait = readonly [awaited: string, ...cases: [CaseName, ...CaseName[]]];
  * cancel does there.
  */
 const COVERED: Readonly<Record<string, readonly Wait[]>> = {
-  // Between the workflow and each of its local attempts.
-  'hold-answers.ts holdAnswers': [
-    [
-      'next',
-      'accounts under way at the first attempt',
-      'the Item looked at for a caller at the first attempt',
-    ],
-  ],
   'job-follower.ts followJob': [
     ['condition', 'before its first task', 'exchange under way', 'linked, with nothing under way'],
-    ['link.stepping', 'registration under way at the first attempt', 'registration under way'],
-    ['link.stepping', 'result under way at the first attempt', 'result under way after a webhook'],
+    ['register', 'registration under way at the first attempt', 'registration under way'],
+    ['fetchResult', 'result under way at the first attempt', 'result under way after a webhook'],
     ['waitForWebhook', 'webhook awaited'],
   ],
   'job-follower.ts register': [
     [
-      'link.settling',
+      'quickly',
       'registration under way',
       'registration taken, its answer under way',
       'one job registered, the other under way',
-    ],
-    [
-      'quickly',
       'registration under way at the first attempt',
       'registration taken at the first attempt, its answer under way',
       'registration taken at the first attempt, which is never answered',
@@ -47,19 +36,15 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
     // The settings came with the processor token, so that this takes no time.
     ['link.readSettings', 'webhook awaited'],
     ['condition', 'webhook awaited', 'a long poll pending', 'the caller being told'],
-    ['link.stepping', 'result under way by poll'],
+    ['fetchResult', 'result under way by poll'],
   ],
   'job-follower.ts fetchResult': [
+    ['link.fetching', 'result under way at the first attempt', 'result under way after a webhook'],
     ['quickly', 'result under way after a webhook', 'result waiting for its next attempt'],
-    ['Promise.race', 'result under way at the first attempt', 'result under way after a webhook'],
-    ['condition', 'result under way at the first attempt', 'result under way after a webhook'],
   ],
-  'link-run.ts settling': [['calls', 'exchange under way', 'registration under way']],
-  'link-run.ts stepping': [['step', 'registration under way', 'result under way by poll']],
   // Read by the cleanup, where the link was cancelled before anything brought them.
   'link-run.ts readSettings': [['quickly', 'exchange taken, its answer under way']],
   'link-run.ts tellCaller': [
-    ['condition', 'linked, with nothing under way'],
     ['this.readSettings', 'exchange taken, its answer under way'],
     ['startChild', 'the caller being told'],
   ],
@@ -84,7 +69,6 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
     ['cleanUp', 'unlinking, the registration being removed'],
     ['close', 'unlinking with an update unfinished'],
   ],
-  'processor-link.ts tend': [['Promise.all', 'linked, with nothing under way']],
   'processor-link.ts stayConnected': [
     ['exchange', 'exchange under way', 'exchange waiting for its next attempt'],
     ['withdrawAccount', 'account withdrawn, its removal under way'],
@@ -94,8 +78,12 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
     ['condition', 'linked, with nothing under way', 'webhook awaited'],
   ],
   'processor-link.ts exchange': [
-    ['link.settling', 'exchange under way', 'unlinking while the exchange settles'],
-    ['visibly', 'exchange under way', 'exchange taken, its answer under way'],
+    [
+      'visibly',
+      'exchange under way',
+      'exchange taken, its answer under way',
+      'unlinking while the exchange settles',
+    ],
   ],
   'processor-link.ts createProcessorToken': [
     [
@@ -104,8 +92,6 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
       'processor token taken at the first attempt, its answer under way',
       'processor token waiting for its next attempt',
     ],
-    // They have come with the answer just before.
-    ['link.readSettings', 'processor token taken, its answer under way'],
   ],
   'processor-link.ts waitForHistory': [
     ['link.readSettings', 'history asked for'],
@@ -140,7 +126,14 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
     ['quickly', 'account withdrawn, its removal waiting for its next attempt'],
     ['quickly', 'unlinking, the Item being removed'],
   ],
-  'repair.ts inspectItem': [['quickly', 'history asked for', 'the Item looked at for a caller']],
+  'repair.ts inspectItem': [
+    [
+      'quickly',
+      'history asked for',
+      'the Item looked at for a caller',
+      'the Item looked at for a caller at the first attempt',
+    ],
+  ],
   'steps.ts visibly': [['call', 'exchange under way', 'exchange waiting for its next attempt']],
   'steps.ts quickly': [
     ['tryLocally', 'accounts under way at the first attempt', 'result under way at the first attempt'],
@@ -155,7 +148,7 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
   'steps.ts tryLocally': [
     ['condition', 'one job registering at the first attempt, the other waiting for its turn'],
     [
-      'CancellationScope.nonCancellable',
+      'attempts.run',
       'registration under way at the first attempt',
       'registration under way at the first attempt, for longer than a workflow task may last',
     ],
