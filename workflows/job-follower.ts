@@ -1,4 +1,4 @@
-import { condition } from '@temporalio/workflow';
+import { CancellationScope, condition } from '@temporalio/workflow';
 import { linkError } from '../src/contract/failures';
 import type { Job } from '../src/contract/jobs';
 import type { LinkRun } from './link-run';
@@ -71,16 +71,22 @@ async function fetchResult(link: LinkRun, job: Job, via: 'webhook' | 'poll'): Pr
   if (via === 'webhook') link.hints.delete(job);
   link.apply({ type: 'fetch_started', job });
   link.begin('step');
+  const scope = new CancellationScope();
+  const fetching = scope.run(() =>
+    quickly('fetchJobResult', 'result', () => undefined, {
+      userId: link.input.userId,
+      job,
+      via,
+      ...(earlierSha256 !== undefined && { earlierSha256 }),
+    }),
+  );
   try {
-    const fetched = await link.fetching(job).run(() =>
-      quickly('fetchJobResult', 'result', () => undefined, {
-        userId: link.input.userId,
-        job,
-        via,
-        ...(earlierSha256 !== undefined && { earlierSha256 }),
-      }),
-    );
-    if (!isCurrent()) return;
+    const fetched = await Promise.race([fetching, link.nextRun(job)]);
+    if (!fetched) {
+      fetching.catch(() => undefined);
+      scope.cancel();
+      return;
+    }
     if (fetched.kind === 'not_yet') {
       link.apply({ type: 'result_missing', job });
     } else {
@@ -88,9 +94,9 @@ async function fetchResult(link: LinkRun, job: Job, via: 'webhook' | 'poll'): Pr
       link.apply({ type: 'job_completed', job, via, sha256: fetched.sha256 });
     }
   } catch (error) {
-    if (!isCurrent()) return;
     const failure = failureOf(error);
     if (!failure) throw error;
+    if (!isCurrent()) return;
     // What may pass is polled for again; what cannot fails the job, and a later webhook may still complete it.
     link.apply(
       failure.nonRetryable

@@ -90,7 +90,7 @@ export class LinkRun {
   /** What there is to go by, once it has been read in this run. */
   settings: LinkSettings | undefined;
   private readonly underWay: Record<Work, number> = { step: 0, settling: 0 };
-  private readonly fetches = new Map<Job, CancellationScope>();
+  private readonly waitsForNextRun = new Map<Job, () => void>();
   private isLong = false;
   /** Jobs that a webhook says have finished. */
   readonly hints: Set<Job>;
@@ -198,10 +198,8 @@ export class LinkRun {
     const before = this.record;
     this.record = transition(before, event, new Date().toISOString());
     if (this.record === before) return;
-    for (const [job, fetching] of this.fetches) {
-      if (this.record.jobs[job]?.run === before.jobs[job]?.run) continue;
-      fetching.cancel();
-      this.fetches.delete(job);
+    for (const [job, isThere] of this.waitsForNextRun) {
+      if (this.record.jobs[job]?.run !== before.jobs[job]?.run) isThere();
     }
     this.describe();
     this.publish();
@@ -258,11 +256,9 @@ export class LinkRun {
     return this.underWay.settling === 0;
   }
 
-  /** The scope of a job's fetch, cancelled once the job's present run is over. */
-  fetching(job: Job): CancellationScope {
-    const scope = new CancellationScope();
-    this.fetches.set(job, scope);
-    return scope;
+  /** Resolves once the job's present run is over. One caller a job at a time; the one before is forgotten. */
+  nextRun(job: Job): Promise<undefined> {
+    return new Promise((resolve) => this.waitsForNextRun.set(job, () => resolve(undefined)));
   }
 
   /**

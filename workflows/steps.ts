@@ -36,8 +36,8 @@ const BUDGETS = {
   exchange: { scheduleToCloseTimeout: '30m' },
   /** A bank may be down for a day before the link is given up. */
   setup: { scheduleToCloseTimeout: '24h' },
-  /** A result that cannot be read now is polled for later; one that nobody wants any more is not waited for. */
-  result: { scheduleToCloseTimeout: '1h', cancellationType: ActivityCancellationType.TRY_CANCEL },
+  /** A result that cannot be read now is polled for later. */
+  result: { scheduleToCloseTimeout: '1h' },
   /** Somebody waits for the answer. */
   interactive: { scheduleToCloseTimeout: '20s' },
   /** What was registered or made must go, however long that takes. */

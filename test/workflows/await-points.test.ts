@@ -39,8 +39,8 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
     ['fetchResult', 'result under way by poll'],
   ],
   'job-follower.ts fetchResult': [
-    ['link.fetching', 'result under way at the first attempt', 'result under way after a webhook'],
     ['quickly', 'result under way after a webhook', 'result waiting for its next attempt'],
+    ['Promise.race', 'result under way at the first attempt', 'result under way after a webhook'],
   ],
   // Read by the cleanup, where the link was cancelled before anything brought them.
   'link-run.ts readSettings': [['quickly', 'exchange taken, its answer under way']],
