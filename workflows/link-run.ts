@@ -13,9 +13,9 @@ import type { LinkSettings } from '../activities';
 import type { LinkError } from '../src/contract/failures';
 import { JOBS, type Job } from '../src/contract/jobs';
 import { NOTIFICATION_WORKFLOW_TYPE, SEARCH_ATTRIBUTES } from '../src/contract/names';
-import type { NotificationEvent, NotificationType } from '../src/contract/notifications';
+import type { NotificationEvent } from '../src/contract/notifications';
 import type { LinkView } from '../src/contract/schemas';
-import { isFinal, isSettled, type JobState, type LinkState } from '../src/contract/states';
+import { isSettled, type JobState, type LinkState } from '../src/contract/states';
 import type {
   JobReport,
   LinkMemo,
@@ -24,6 +24,7 @@ import type {
   SealedToken,
 } from '../src/contract/workflow';
 import { type LinkEvent, type LinkRecord, newLink, stateOf, transition, viewOf } from './link-state';
+import { newsOf } from './news';
 import { quickly, type StepFailure } from './steps';
 
 /** What a run hands to the next. The results go beside it, each a payload of its own. */
@@ -318,33 +319,8 @@ export class LinkRun {
 
   private tell(before: LinkRecord): void {
     if (this.settings?.notify === false) return;
-    const { userId } = this.record;
     const isTelling = !this.isTold;
-    const add = (type: NotificationType, data: Omit<NotificationEvent['data'], 'userId'>) =>
-      this.outbox.push({
-        id: `msg_${uuid4()}`,
-        type,
-        timestamp: this.record.updatedAt,
-        data: { userId, ...data },
-      });
-    for (const job of JOBS) {
-      const was = before.jobs[job];
-      const now = this.record.jobs[job];
-      if (!now || now === was) continue;
-      const isNews = now.state !== was?.state || now.sha256 !== was.sha256;
-      if (now.state === 'completed' && isNews) add('job.completed', { job, state: 'completed' });
-      if (now.state === 'failed' && isNews) {
-        add('job.failed', { job, state: 'failed', ...(now.error && { code: now.error.code }) });
-      }
-    }
-    const { attention, failure } = this.record;
-    if (attention && !before.attention)
-      add('link.needs_attention', { state: 'needs_attention', code: attention.code });
-    if (this.state !== stateOf(before) && isFinal(this.state)) {
-      if (this.state === 'failed')
-        add('link.failed', { state: 'failed', ...(failure && { code: failure.code }) });
-      else add('link.unlinked', { state: 'unlinked' });
-    }
+    for (const news of newsOf(before, this.record)) this.outbox.push({ id: `msg_${uuid4()}`, ...news });
     if (!isTelling && !this.isTold) void CancellationScope.nonCancellable(() => this.tellCaller());
   }
 

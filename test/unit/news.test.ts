@@ -1,0 +1,73 @@
+import { linkError } from '../../src/contract/failures';
+import { type LinkEvent, type LinkRecord, newLink, transition } from '../../workflows/link-state';
+import { newsOf } from '../../workflows/news';
+
+const JOB = 'employer-classification';
+const NOW = '2026-11-23T09:00:00.000Z';
+const account = { accountId: 'account-1', mask: '0000', subtype: 'checking' };
+
+const connected: LinkEvent[] = [
+  { type: 'exchanged', itemId: 'item-1' },
+  { type: 'processor_token_created', itemId: 'item-1', account },
+];
+const registered: LinkEvent[] = [...connected, { type: 'job_registered', job: JOB }];
+const completed = (sha256: string): LinkEvent => ({
+  type: 'job_completed',
+  job: JOB,
+  via: 'webhook',
+  sha256,
+});
+const withdrawn: LinkEvent = { type: 'attention_needed', code: 'access_revoked' };
+
+/** A link with one job to which this has happened, and the news of the last event. */
+function newsAfter(...events: LinkEvent[]) {
+  let before: LinkRecord = newLink('user-1', [JOB], { accessToken: false }, NOW);
+  let after = before;
+  for (const event of events) {
+    before = after;
+    after = transition(before, event, NOW);
+  }
+  return newsOf(before, after);
+}
+
+it.each<[what: string, happened: LinkEvent[], type: string, data: object]>([
+  ['a result', [...registered, completed('a')], 'job.completed', { job: JOB, state: 'completed' }],
+  [
+    'another result of the same job',
+    [...registered, completed('a'), completed('b')],
+    'job.completed',
+    { job: JOB, state: 'completed' },
+  ],
+  [
+    'a job that failed',
+    [...registered, { type: 'job_failed', job: JOB, error: linkError('result_timeout') }],
+    'job.failed',
+    { job: JOB, state: 'failed', code: 'result_timeout' },
+  ],
+  [
+    'a user who has to act',
+    [...registered, withdrawn],
+    'link.needs_attention',
+    { state: 'needs_attention', code: 'access_revoked' },
+  ],
+  ['the end', [...registered, { type: 'ending' }, { type: 'ended' }], 'link.unlinked', { state: 'unlinked' }],
+  [
+    'a failure',
+    [{ type: 'ending', failure: linkError('relink_required') }, { type: 'ended' }],
+    'link.failed',
+    { state: 'failed', code: 'relink_required' },
+  ],
+])('tells of %s', (_what, happened, type, data) => {
+  expect(newsAfter(...happened)).toEqual([{ type, timestamp: NOW, data: { userId: 'user-1', ...data } }]);
+});
+
+it.each<[what: string, happened: LinkEvent[]]>([
+  ['an exchange', [{ type: 'exchanged', itemId: 'item-1' }]],
+  ['a registration', registered],
+  ['the same result again', [...registered, completed('a'), completed('a')]],
+  ['a job that runs again', [...registered, completed('a'), { type: 'job_requested', job: JOB }]],
+  ['what is known already', [...registered, withdrawn, withdrawn]],
+  ['a cleanup that begins', [...registered, { type: 'ending' }]],
+])('says nothing of %s', (_what, happened) => {
+  expect(newsAfter(...happened)).toEqual([]);
+});

@@ -1,0 +1,32 @@
+import { JOBS } from '../src/contract/jobs';
+import type { NotificationEvent, NotificationType } from '../src/contract/notifications';
+import { isFinal } from '../src/contract/states';
+import { type LinkRecord, stateOf } from './link-state';
+
+export type News = Omit<NotificationEvent, 'id'>;
+
+/** What a change of a link is to its caller: most are none. */
+export function newsOf(before: LinkRecord, after: LinkRecord): News[] {
+  const news: News[] = [];
+  const { userId, updatedAt: timestamp, attention, failure } = after;
+  const add = (type: NotificationType, data: Omit<NotificationEvent['data'], 'userId'>) =>
+    news.push({ type, timestamp, data: { userId, ...data } });
+  for (const job of JOBS) {
+    const was = before.jobs[job];
+    const now = after.jobs[job];
+    if (!now || (now.state === was?.state && now.sha256 === was.sha256)) continue;
+    if (now.state === 'completed') add('job.completed', { job, state: 'completed' });
+    if (now.state === 'failed') {
+      add('job.failed', { job, state: 'failed', ...(now.error && { code: now.error.code }) });
+    }
+  }
+  if (attention && !before.attention) {
+    add('link.needs_attention', { state: 'needs_attention', code: attention.code });
+  }
+  const state = stateOf(after);
+  if (state !== stateOf(before) && isFinal(state)) {
+    if (state === 'failed') add('link.failed', { state: 'failed', ...(failure && { code: failure.code }) });
+    else add('link.unlinked', { state: 'unlinked' });
+  }
+  return news;
+}
