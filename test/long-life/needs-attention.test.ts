@@ -16,6 +16,7 @@ describe('a link that needs its user', () => {
   const scene = useLinkWorld(server);
 
   const REGISTER = 'POST /plaid/processor-link';
+  const RESULT = 'GET employer-matches';
   const CREATE_TOKEN = '/processor/token/create';
 
   async function linked(options: Parameters<typeof scene.start>[0] = {}) {
@@ -41,6 +42,19 @@ describe('a link that needs its user', () => {
     const error = await rejectionOf(update);
     if (!(error instanceof WorkflowUpdateFailedError)) throw error;
     return error.cause instanceof ApplicationFailure ? error.cause.type : undefined;
+  }
+
+  /** Lets the local attempt of a call to Atomic fail, and holds the answer to the activity that follows it. */
+  function holdActivity(operation: string, userId: string) {
+    const { faults } = scene.world.atomic;
+    faults.add({ operation, userId, kind: { status: 500 } });
+    faults.add({ operation, userId, when: 'after', kind: { hold: operation } });
+    return {
+      isHeld: async (handle: Handle) => {
+        while (faults.held(operation) === 0) await getLink(handle);
+      },
+      release: () => void faults.release(operation),
+    };
   }
 
   function tokensMade(userId: string): number {
@@ -404,14 +418,9 @@ describe('a link that needs its user', () => {
 
     it('leaves nothing to an answer that was under way', async () => {
       const { handle, userId, itemId, accountId } = await linked();
-      scene.world.atomic.faults.add({
-        operation: 'GET employer-matches',
-        userId,
-        when: 'after',
-        kind: { hold: 'result' },
-      });
+      const fetch = holdActivity(RESULT, userId);
       await webhook(handle, EMPLOYER);
-      while (scene.world.atomic.faults.held('result') === 0) await getLink(handle);
+      await fetch.isHeld(handle);
       await scene.world.plaid.revokeAccount(itemId, accountId);
       await handle.signal(SIGNALS.plaidWebhook, {
         kind: 'account_revoked',
@@ -420,10 +429,9 @@ describe('a link that needs its user', () => {
         bodySha256: randomBytes(32).toString('hex'),
       });
       await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'pending');
-      scene.world.atomic.faults.release('result');
+      fetch.release();
       await scene.world.atomic.ledger.waitFor(
-        () =>
-          scene.world.atomic.ledger.requests('GET employer-matches', userId).at(-1)?.outcome === 'answered',
+        () => scene.world.atomic.ledger.requests(RESULT, userId).at(-1)?.outcome === 'answered',
       );
       await scene.pass('1s');
       expect(await getJob(handle, EMPLOYER)).toMatchObject({ state: 'pending', run: 2 });
@@ -445,20 +453,15 @@ describe('a link that needs its user', () => {
 
   it('keeps the answer of an earlier run from settling the run that was asked for meanwhile', async () => {
     const { handle, userId } = await linked();
-    scene.world.atomic.faults.add({
-      operation: 'GET employer-matches',
-      userId,
-      when: 'after',
-      kind: { hold: 'result' },
-    });
-    scene.world.atomic.faults.add({ operation: REGISTER, userId, kind: { hold: 'register' } });
+    const fetch = holdActivity(RESULT, userId);
+    const registration = holdActivity(REGISTER, userId);
     await webhook(handle, EMPLOYER);
-    while (scene.world.atomic.faults.held('result') === 0) await getLink(handle);
+    await fetch.isHeld(handle);
     await handle.executeUpdate(UPDATES.runJob, { args: [{ job: EMPLOYER }] });
-    scene.world.atomic.faults.release('result');
-    while (scene.world.atomic.faults.held('register') === 0) await getLink(handle);
+    fetch.release();
+    await registration.isHeld(handle);
     expect((await getLink(handle)).jobs[EMPLOYER]).toEqual({ state: 'pending' });
-    scene.world.atomic.faults.release('register');
+    registration.release();
     await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
   });
 });

@@ -57,6 +57,8 @@ function bankCommands(): Commands[] {
     always('accountMoves', async (link) => {
       if (!accountOf(link)) return;
       link.moves += 1;
+      // Before the link has heard of it, Atomic may refuse the dead token.
+      link.mayFailWith.add('provider_rejected');
       link.world.plaid.changeAccountId(link.itemId);
       await link.plaidWebhook({ kind: 'sign_in_required' });
       link.update('confirmRepair');
