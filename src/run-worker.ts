@@ -17,19 +17,13 @@ import { createDataConverter } from './temporal/data-converter';
 import type { KeyRing } from './temporal/key-ring';
 import { requestIdIn, servedRequestId, servingRequest } from './temporal/request-id';
 import { createTokenSealer } from './temporal/sealing';
+import { workerCapacity } from './worker-capacity';
 import { workflowBundle } from './workflow-bundle';
 
 /** Longer than the 40 s that an activity may take, so that one in flight can end by itself. */
 export const DRAIN_MS = 45_000;
 /** What has not ended by then never will. */
 const FORCE_AFTER_DRAIN_MS = 15_000;
-
-const MIB = 1024 * 1024;
-/** Many more than work at once, for seconds each. Those that wait, for hours or years, need no place in the cache. */
-const CACHED_LINKS = 500;
-/** Of a link in the cache. */
-const CACHED_LINK_MIB = 0.33;
-const BASE_MIB = 200;
 
 export interface WorkerOptions {
   connection: NativeConnection;
@@ -72,10 +66,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     dataConverter: createDataConverter({ keyRing, namespace }),
     interceptors: { activity: [followRequest, options.interceptor] },
     reuseV8Context: true,
-    maxCachedWorkflows: work.maxCachedWorkflows ?? defaultCacheSize(),
-    maxConcurrentActivityTaskExecutions: work.maxConcurrentActivities,
-    maxConcurrentLocalActivityExecutions: work.maxConcurrentActivities,
-    maxConcurrentWorkflowTaskExecutions: work.maxConcurrentWorkflowTasks,
+    ...workerCapacity(work, getHeapStatistics().heap_size_limit),
     shutdownGraceTime: drainMs,
     shutdownForceTime: drainMs + FORCE_AFTER_DRAIN_MS,
     ...(work.deployment && { workerDeploymentOptions: deploymentOptions(work.deployment) }),
@@ -125,12 +116,6 @@ const followRequest: ActivityInterceptorsFactory = () => ({
 export function loadWorkflows(logger: Logger): Promise<WorkflowBundleOption> {
   const lines = temporalLogger(logger);
   return workflowBundle({ ...lines, info: lines.debug });
-}
-
-/** At most half of the heap's room: a link that is not in the cache costs a replay at its next event. */
-function defaultCacheSize(): number {
-  const roomMib = getHeapStatistics().heap_size_limit / MIB - BASE_MIB;
-  return Math.min(CACHED_LINKS, Math.max(50, Math.floor(roomMib / 2 / CACHED_LINK_MIB)));
 }
 
 function notificationPoster({

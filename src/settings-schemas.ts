@@ -80,7 +80,7 @@ const HTTP = {
 const DAY_MS = 86_400_000;
 const WORK = {
   WORKER_PORT: withDefault(port('3001'), 3001),
-  WORKER_MAX_CACHED_WORKFLOWS: optional(wholeNumber(0, 1_000_000, '3000')),
+  WORKER_MAX_CACHED_WORKFLOWS: optional(wholeNumber(4, 1_000_000, '500')),
   WORKER_MAX_CONCURRENT_ACTIVITIES: withDefault(wholeNumber(1, 10_000, '200'), 200),
   WORKER_MAX_CONCURRENT_WORKFLOW_TASKS: withDefault(wholeNumber(2, 10_000, '100'), 100),
   RESULT_OVERDUE_AFTER: withDefault(duration('15m', 1_000), 15 * 60_000),
