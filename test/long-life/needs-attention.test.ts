@@ -7,6 +7,7 @@ import type { RepairLinkTokenAnswer } from '../../src/contract/workflow';
 import { rejectionOf } from '../support/error-text';
 import { EMPLOYER, getJob, getLink, type Handle, RECURRING, viewWhen, webhook } from '../support/link-world';
 import { cancelled, endingOf, expectNothingLeft, expectUnlinked } from '../workflows/support/ending';
+import { holdSecond } from '../workflows/support/holding';
 import { useLinkWorld, useTimeSkippingServer } from '../workflows/support/use-link-world';
 import { plaidSignal } from './support/plaid-signal';
 
@@ -15,8 +16,6 @@ const server = useTimeSkippingServer();
 describe('a link that needs its user', () => {
   const scene = useLinkWorld(server);
 
-  const REGISTER = 'POST /plaid/processor-link';
-  const RESULT = 'GET employer-matches';
   const CREATE_TOKEN = '/processor/token/create';
 
   async function linked(options: Parameters<typeof scene.start>[0] = {}) {
@@ -42,19 +41,6 @@ describe('a link that needs its user', () => {
     const error = await rejectionOf(update);
     if (!(error instanceof WorkflowUpdateFailedError)) throw error;
     return error.cause instanceof ApplicationFailure ? error.cause.type : undefined;
-  }
-
-  /** Lets the local attempt of a call to Atomic fail, and holds the answer to the activity that follows it. */
-  function holdActivity(operation: string, userId: string) {
-    const { faults } = scene.world.atomic;
-    faults.add({ operation, userId, kind: { status: 500 } });
-    faults.add({ operation, userId, when: 'after', kind: { hold: operation } });
-    return {
-      isHeld: async (handle: Handle) => {
-        while (faults.held(operation) === 0) await getLink(handle);
-      },
-      release: () => void faults.release(operation),
-    };
   }
 
   function tokensMade(userId: string): number {
@@ -418,9 +404,9 @@ describe('a link that needs its user', () => {
 
     it('leaves nothing to an answer that was under way', async () => {
       const { handle, userId, itemId, accountId } = await linked();
-      const fetch = holdActivity(RESULT, userId);
+      const fetch = holdSecond(scene, 'employer result', 'after');
       await webhook(handle, EMPLOYER);
-      await fetch.isHeld(handle);
+      await fetch.arrived(userId);
       await scene.world.plaid.revokeAccount(itemId, accountId);
       await handle.signal(SIGNALS.plaidWebhook, {
         kind: 'account_revoked',
@@ -431,7 +417,8 @@ describe('a link that needs its user', () => {
       await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'pending');
       fetch.release();
       await scene.world.atomic.ledger.waitFor(
-        () => scene.world.atomic.ledger.requests(RESULT, userId).at(-1)?.outcome === 'answered',
+        () =>
+          scene.world.atomic.ledger.requests('GET employer-matches', userId).at(-1)?.outcome === 'answered',
       );
       await scene.pass('1s');
       expect(await getJob(handle, EMPLOYER)).toMatchObject({ state: 'pending', run: 2 });
@@ -453,13 +440,13 @@ describe('a link that needs its user', () => {
 
   it('keeps the answer of an earlier run from settling the run that was asked for meanwhile', async () => {
     const { handle, userId } = await linked();
-    const fetch = holdActivity(RESULT, userId);
-    const registration = holdActivity(REGISTER, userId);
+    const fetch = holdSecond(scene, 'employer result', 'after');
+    const registration = holdSecond(scene, 'register');
     await webhook(handle, EMPLOYER);
-    await fetch.isHeld(handle);
+    await fetch.arrived(userId);
     await handle.executeUpdate(UPDATES.runJob, { args: [{ job: EMPLOYER }] });
     fetch.release();
-    await registration.isHeld(handle);
+    await registration.arrived(userId);
     expect((await getLink(handle)).jobs[EMPLOYER]).toEqual({ state: 'pending' });
     registration.release();
     await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
