@@ -1,5 +1,6 @@
 /** What the model test has found, each by its name. */
 import { UPDATES } from '../../src/contract/names';
+import { plaidSignal } from '../long-life/support/plaid-signal';
 import { useRealWorld } from '../long-life/support/use-real-world';
 import {
   EMPLOYER,
@@ -13,6 +14,7 @@ import {
   webhook,
 } from '../support/link-world';
 import { replayErrors } from '../support/replay';
+import { expectNothingLeft } from '../workflows/support/ending';
 
 const LINKS = 6;
 const RUNS_OF_A_JOB = 3;
@@ -92,4 +94,18 @@ it('says why it failed, though a webhook came while it removed its Item', async 
   const { status, view } = await outcome(handle);
   expect(status).toBe('FAILED');
   expect(view).toMatchObject({ state: 'failed', error: { code: 'account_required' } });
+});
+
+it('leaves nothing of a link whose account moved, unheard of, between its processor token and its registration', async () => {
+  const { plaid, settings } = world();
+  settings.waitForHistoryMs = 3_600_000;
+  const { handle, userId, itemId } = await world().start();
+  await viewWhen(handle, ({ state }) => state === 'registering');
+  plaid.changeAccountId(itemId);
+  await handle.signal(...plaidSignal('history_ready', itemId));
+
+  const { status, view } = await outcome(handle);
+  expect(status).toBe('FAILED');
+  expect(view).toMatchObject({ state: 'failed', error: { code: 'provider_rejected' } });
+  expectNothingLeft(world(), userId);
 });
