@@ -50,11 +50,21 @@ export async function startRollout(): Promise<Rollout> {
   const name = `links-${randomUUID()}`;
   const workers: RunningWorker[] = [];
 
+  /** Asks again while a busy server does not find the deployment that it has listed: it does within moments. */
   async function deployment(command: string, buildId: string, ...more: string[]): Promise<void> {
-    await run(cliPath, [
+    const args = [
       ...['worker', 'deployment', command, '--deployment-name', name, '--build-id', buildId],
       ...['--address', address, '--namespace', namespace, '--yes', ...more],
-    ]);
+    ];
+    await until(async () => {
+      try {
+        await run(cliPath, args);
+        return true;
+      } catch (error) {
+        if (String(error).includes('Worker Deployment not found')) return false;
+        throw error;
+      }
+    });
   }
 
   /** Temporal has noted that the version polls for workflows and activities, and can promote it. */
