@@ -1,5 +1,6 @@
 import type { WorkflowInterceptors } from '@temporalio/workflow';
 import { holdAnswers } from './hold-answers';
+import { quickSignals } from './quick-signals';
 import { followRequestId } from './request-id';
 
 /** What stands between the SDK and the workflows; the bundle names this module. */
@@ -7,7 +8,7 @@ export function interceptors(): WorkflowInterceptors {
   const requestId = followRequestId();
   const answers = holdAnswers();
   return {
-    inbound: requestId.inbound,
+    inbound: [...requestId.inbound, ...quickSignals().inbound],
     outbound: [...requestId.outbound, ...answers.outbound],
     internals: answers.internals,
   };

@@ -22,6 +22,7 @@ import type {
   WaitForJobUpdate,
 } from '../src/contract/workflow';
 import type { LinkRun } from './link-run';
+import { setQuickHandler } from './quick-signals';
 import { inspectItem } from './repair';
 import { failureOf, visibly } from './steps';
 
@@ -34,14 +35,12 @@ const waitForJob = defineUpdate<WaitForJobAnswer, [WaitForJobUpdate]>(UPDATES.wa
 const createRepairLinkToken = defineUpdate<RepairLinkTokenAnswer>(UPDATES.createRepairLinkToken);
 const confirmRepair = defineUpdate<LinkView>(UPDATES.confirmRepair);
 
-/**
- * Sets every handler, before the first wait. Handlers record facts; a signal's never throws.
- */
+/** Sets every handler, before the first wait. Handlers record facts. */
 export function handleMessages(link: LinkRun): void {
   setHandler(getLink, () => link.view, { description: 'The LinkView' });
   setHandler(getJobResult, (job) => link.report(job), { description: "One job's state and newest result" });
 
-  setHandler(
+  setQuickHandler(
     atomicWebhook,
     ({ job, bodySha256 }) => {
       link.noteLength();
@@ -52,7 +51,7 @@ export function handleMessages(link: LinkRun): void {
     { description: "Atomic's webhook: a job has finished" },
   );
 
-  setHandler(
+  setQuickHandler(
     plaidWebhook,
     (signal) => {
       link.noteLength();

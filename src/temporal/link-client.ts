@@ -1,4 +1,10 @@
-import { Client, type Connection, type WorkflowClient, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  Client,
+  type Connection,
+  type WorkflowClient,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import type { Job } from '../contract/jobs';
 import { DEFAULT_TASK_QUEUE, SIGNALS, UPDATES, workflowIdOf } from '../contract/names';
 import {
@@ -192,9 +198,12 @@ export class LinkClient {
         return unlinking(await read(deadline), runId);
       });
     }
+    const endAt = Date.now() + waitMs;
     const runId = await this.#run(cancel);
-    if (runId !== undefined) await this.#untilClosed(userId, runId, waitMs);
-    return unlinking(await this.#run(read), runId);
+    const hasClosed = runId !== undefined && (await this.#untilClosed(userId, runId, waitMs));
+    // The last view of a long link takes a worker a while: it goes through all that was.
+    const remainingMs = hasClosed ? endAt - Date.now() : 0;
+    return unlinking(await this.#run(read, Math.max(remainingMs, this.#callTimeoutMs)), runId);
   }
 
   /**
@@ -243,9 +252,12 @@ export class LinkClient {
     );
   }
 
-  async #run<T>(operation: (deadline: CallDeadline) => Promise<T>): Promise<T> {
+  async #run<T>(
+    operation: (deadline: CallDeadline) => Promise<T>,
+    timeoutMs = this.#callTimeoutMs,
+  ): Promise<T> {
     try {
-      return await operation(new CallDeadline(this.#client.connection, this.#callTimeoutMs));
+      return await operation(new CallDeadline(this.#client.connection, timeoutMs));
     } catch (error) {
       throw toLinkClientError(error);
     }
@@ -269,12 +281,17 @@ export class LinkClient {
     }
   }
 
-  /** Resolves when the run and those that continue it have closed, in whatever way, or time is up. */
-  async #untilClosed(userId: string, runId: string, waitMs: number): Promise<void> {
+  /** Whether the run and those that continue it have closed, in whatever way, before time is up. */
+  async #untilClosed(userId: string, runId: string, waitMs: number): Promise<boolean> {
     const result = () => this.#client.result(workflowIdOf(userId), runId, { followRuns: true });
-    // How it ended, and whether Temporal is there at all, is seen by the read that follows.
     const deadline = new CallDeadline(this.#client.connection, waitMs);
-    await deadline.call(result, { longPoll: true }).catch(() => undefined);
+    try {
+      await deadline.call(result, { longPoll: true });
+      return true;
+    } catch (error) {
+      // Whether Temporal is there at all is seen by the read that follows.
+      return error instanceof WorkflowFailedError;
+    }
   }
 
   /** The worker has to take the update within a call's time; what it does then may ask a provider and take longer. */

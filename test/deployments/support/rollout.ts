@@ -149,8 +149,8 @@ function nextBundle(): Promise<{ code: string }> {
   next ??= bundleWorkflowCode({
     workflowsPath: require.resolve('../../../workflows'),
     workflowInterceptorModules: [
-      require.resolve('../../../workflows/interceptors'),
       require.resolve('./next-build'),
+      require.resolve('../../../workflows/interceptors'),
     ],
     failureConverterPath,
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error },
