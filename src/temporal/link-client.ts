@@ -186,7 +186,8 @@ export class LinkClient {
 
   /**
    * Ends a link: the view is `unlinking`, or its last one where the link has closed, within `waitMs` if that is given.
-   * Repeating it does nothing more. Codes: `link_not_found`.
+   * Repeating it does nothing more. A read that fails after a wait does so within `waitMs` and a call's timeout. Codes:
+   * `link_not_found`.
    */
   async unlink(userId: string, { waitMs = 0 }: { waitMs?: number } = {}): Promise<LinkView> {
     parsed(userIdSchema, userId);

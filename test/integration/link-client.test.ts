@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, type Connection } from '@temporalio/client';
-import { google } from '@temporalio/proto';
+import { Client, type Connection, type WorkflowClientInterceptor } from '@temporalio/client';
+import { google, temporal as proto } from '@temporalio/proto';
 import {
   bundleWorkflowCode,
   NativeConnection,
@@ -28,6 +28,7 @@ import { realServer } from '../support/temporal';
 jest.setTimeout(60_000);
 
 const NAMESPACE = 'default';
+const NOT_OPEN = proto.api.enums.v1.QueryRejectCondition.QUERY_REJECT_CONDITION_NOT_OPEN;
 const k1 = `k1:${randomBytes(32).toString('base64')}`;
 const k2 = `k2:${randomBytes(32).toString('base64')}`;
 const ring = parseKeyRing(k1);
@@ -460,6 +461,21 @@ describe('unlink', () => {
     const userId = await started();
     await runOf(userId).terminate();
     expect(await links.unlink(userId, { waitMs: 30_000 })).toMatchObject({ state: 'failed' });
+  });
+
+  it('gives the last view of a link that a worker takes long to go through what is left of the wait', async () => {
+    const userId = await started();
+    const slow: WorkflowClientInterceptor = {
+      async query(input, next) {
+        if (input.queryRejectCondition !== NOT_OPEN) await sleep(4_500);
+        return next(input);
+      },
+    };
+    const client = new Client({ ...temporal.options, connection, interceptors: { workflow: [slow] } });
+    const patient = new LinkClient({ client, keyRing: ring, taskQueue });
+    const waited = patient.unlink(userId, { waitMs: 30_000 });
+    await runOf(userId).signal('release');
+    expect(await waited).toMatchObject({ state: 'unlinked' });
   });
 
   it('does not know a user who was never linked', async () => {

@@ -46,7 +46,7 @@ async function eachOf<T>(items: readonly T[], send: (item: T) => Promise<void>):
   await Promise.all(Array.from({ length: LANES }, lane));
 }
 
-it('takes 9,000 webhooks, half of them twice, and still finishes, with a bounded history', async () => {
+it('takes 9,000 webhooks, half of them second deliveries, and still finishes, with a bounded history', async () => {
   const { call, atomic, worker } = service;
   const { userId } = await service.link({ jobs: [EMPLOYER] });
   expect((await call.job(userId, EMPLOYER, 60)).job().state).toBe('completed');
