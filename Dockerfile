@@ -24,5 +24,5 @@ USER node
 EXPOSE 3000 3001 3002
 # One process a container: whichever of the three it is answers on its own port.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s CMD ["node", "-e", "const { PORT, WORKER_PORT, CODEC_PORT } = process.env; const alive = async (port) => { if (!(await fetch(`http://127.0.0.1:${port}/livez`)).ok) throw 1; }; Promise.any([PORT, WORKER_PORT, CODEC_PORT].map(alive)).then(() => process.exit(0), () => process.exit(1));"]
-# The API. The others: dist/src/worker.js and dist/src/codec.js.
-CMD ["node", "--enable-source-maps", "dist/src/api.js"]
+# The API. The others: dist/src/commands/worker.js and dist/src/commands/codec.js.
+CMD ["node", "--enable-source-maps", "dist/src/commands/api.js"]

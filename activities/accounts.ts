@@ -1,12 +1,5 @@
+import type { AccountIdentity } from '../src/contract/workflow';
 import type { PlaidAccount } from '../src/providers/types';
-
-/** What is remembered of a link's account, to find it again when the bank gives it another `account_id`. */
-export interface AccountIdentity {
-  accountId: string;
-  persistentAccountId?: string;
-  mask?: string;
-  subtype?: string;
-}
 
 export type AccountChoice =
   | { account: AccountIdentity }

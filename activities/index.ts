@@ -1,10 +1,10 @@
 import { ApplicationFailure, activityInfo, cancellationSignal } from '@temporalio/activity';
 import type { Job } from '../src/contract/jobs';
 import type { NotificationEvent } from '../src/contract/notifications';
-import type { SealedToken, TokenSealer } from '../src/contract/workflow';
+import type { AccountIdentity, LinkSettings, SealedToken, TokenSealer } from '../src/contract/workflow';
 import { ProviderError } from '../src/providers/provider-error';
 import type { Atomic, CallOptions, Plaid } from '../src/providers/types';
-import { type AccountIdentity, chooseAccount, findAccountAgain } from './accounts';
+import { chooseAccount, findAccountAgain } from './accounts';
 import { type AttemptLimits, permanentFailure, toApplicationFailure } from './application-failure';
 
 /** How long a local attempt may take; a step that needs more goes on as an activity of its own. */
@@ -16,17 +16,6 @@ const NOT_YET_ATTEMPTS = 5;
 
 /** Removals settle once begun, and an operator may have to mend something before they succeed. */
 const UNDO = { settle: true, endless: true };
-
-/** What a link's workflow takes from the settings, read anew by each run. Milliseconds. */
-export interface LinkSettings {
-  resultOverdueAfterMs: number;
-  resultGiveUpAfterMs: number;
-  /** 0: register at once. */
-  waitForHistoryMs: number;
-  removeItemOnUnlink: boolean;
-  /** Whether the caller is told of what happens. */
-  notify: boolean;
-}
 
 export interface ActivityDependencies {
   plaid: Plaid;

@@ -1,8 +1,8 @@
 /** What the codec costs a payload: microseconds to encode and to decode one, compression and key lookup included. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
-import { parseKeyRing } from '../src/temporal/key-ring';
-import { createPayloadCodec } from '../src/temporal/payload-codec';
+import { parseKeyRing } from '../src/encryption/key-ring';
+import { createPayloadCodec } from '../src/encryption/payload-codec';
 
 const SIZES = [300, 1_000, 10_000, 100_000];
 const ROUNDS = 300;

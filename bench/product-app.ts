@@ -2,17 +2,17 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from '@temporalio/client';
 import { type ActivityInterceptorsFactory, NativeConnection } from '@temporalio/worker';
-import { createLogger } from '../src/logger';
-import { createAtomic } from '../src/providers/atomic';
-import { createPlaid } from '../src/providers/plaid';
-import { startApi } from '../src/run-api';
-import { startWorker } from '../src/run-worker';
-import { installRuntime } from '../src/runtime';
-import { Secret } from '../src/secret';
-import { createDataConverter } from '../src/temporal/data-converter';
-import { parseKeyRing } from '../src/temporal/key-ring';
-import { LinkClient } from '../src/temporal/link-client';
-import { workerMetrics } from '../src/worker-metrics';
+import { createDataConverter } from '../src/encryption/data-converter';
+import { parseKeyRing } from '../src/encryption/key-ring';
+import { LinkClient } from '../src/link-client/link-client';
+import { createLogger } from '../src/logging/logger';
+import { startApi } from '../src/process/start-api';
+import { createAtomic } from '../src/providers/atomic/client';
+import { createPlaid } from '../src/providers/plaid/client';
+import { Secret } from '../src/settings/secret';
+import { workerMetrics } from '../src/worker/metrics';
+import { installRuntime } from '../src/worker/sdk-runtime';
+import { startWorker } from '../src/worker/start-worker';
 import type { AppOptions, LinkApp } from './link-app';
 import { ATOMIC_SECRET, PRODUCT_NAMESPACE } from './stand-in-data';
 

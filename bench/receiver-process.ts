@@ -6,9 +6,9 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import fastify, { type FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
 import { ATOMIC_SIGNATURE_HEADER } from '../src/contract/names';
-import { createApp } from '../src/http/app';
-import type { LinkGateway } from '../src/http/deps';
-import { createLogger } from '../src/logger';
+import { createApp } from '../src/http/api/app';
+import type { LinkGateway } from '../src/http/api/deps';
+import { createLogger } from '../src/logging/logger';
 import { takeCalls } from './child';
 import { ATOMIC_SECRET } from './stand-in-data';
 

@@ -11,7 +11,7 @@ import { cacheFolder } from '../src/dev-server/cache-folder';
 import { startDevServer } from '../src/dev-server/dev-server';
 import { findTemporalCli } from '../src/dev-server/temporal-cli';
 import { ensureSearchAttributes } from '../src/temporal/search-attributes';
-import { makeWorkflowBundle } from '../src/workflow-bundle';
+import { makeWorkflowBundle } from '../src/worker/workflow-bundle';
 import { type Child, startChild } from './child';
 import { memoryMibOf, readServer, type ServerReading } from './server-meter';
 import { PRODUCT_NAMESPACE, THIN_NAMESPACE } from './stand-in-data';

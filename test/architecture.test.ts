@@ -17,58 +17,153 @@ interface Room {
   /** Rooms of which it may know the types and no more. */
   typesOf?: readonly string[];
   packages: readonly string[];
+  /** Packages of which it may know the types and no more. */
+  typePackages?: readonly string[];
   /** Node's own modules. Default true. */
   node?: boolean;
 }
 
-/** Who may use whom: the whole architecture, as data. */
+/** Who may use whom: the whole architecture, as data, from the ground up. */
 const ROOMS: Readonly<Record<string, Room>> = {
   'src/contract': { rooms: [], packages: ['zod'], node: false },
+  'src/system': { rooms: [], packages: [] },
+
+  'src/logging': {
+    rooms: ['src/contract'],
+    packages: ['@temporalio/client', '@temporalio/common', 'pino'],
+    typePackages: ['@temporalio/worker'],
+  },
+  'src/encryption': {
+    rooms: ['src/contract', 'src/system'],
+    packages: ['@temporalio/common', '@temporalio/proto'],
+    typePackages: ['@temporalio/client'],
+  },
+  'src/temporal': {
+    rooms: ['src/contract'],
+    packages: ['@temporalio/client', '@temporalio/common', '@temporalio/envconfig', '@temporalio/proto'],
+  },
+  'src/providers': { rooms: ['src/contract'], packages: ['plaid', 'standardwebhooks'] },
+  'src/webhooks': {
+    rooms: ['src/contract', 'src/system'],
+    packages: ['jose', 'secure-json-parse', 'zod'],
+  },
+  'src/simulators': { rooms: ['src/contract'], packages: ['fastify', 'zod'] },
+  'src/dev-server': {
+    rooms: ['src/contract', 'src/system'],
+    packages: ['@temporalio/client', '@temporalio/testing', 'proper-lockfile'],
+  },
+
+  'src/settings': {
+    rooms: ['src/contract', 'src/system', 'src/logging', 'src/encryption', 'src/temporal', 'src/providers'],
+    packages: ['zod'],
+    typePackages: ['@temporalio/envconfig'],
+  },
+  'src/link-client': {
+    rooms: ['src/contract', 'src/encryption', 'src/temporal'],
+    packages: ['@temporalio/client', '@temporalio/common', '@temporalio/proto'],
+  },
+  'src/http/server': {
+    rooms: ['src/contract', 'src/system', 'src/logging'],
+    packages: ['fastify', '@fastify/helmet', 'prom-client', 'zod'],
+  },
+  'src/http/api': {
+    rooms: ['src/contract', 'src/system', 'src/webhooks', 'src/http/server'],
+    typesOf: ['src/link-client'],
+    packages: ['fastify', 'fastify-plugin', '@fastify/rate-limit', '@fastify/under-pressure', 'zod'],
+    typePackages: ['prom-client'],
+  },
+  'src/http/codec': {
+    rooms: ['src/contract', 'src/http/server'],
+    packages: ['@fastify/cors', 'fastify', 'jose', 'zod'],
+    typePackages: ['@temporalio/common'],
+  },
+  activities: { rooms: ['src/contract', 'src/providers'], packages: ['@temporalio/activity'] },
+
   workflows: {
     rooms: ['src/contract'],
     typesOf: ['activities'],
     packages: ['@temporalio/workflow', '@temporalio/common'],
     node: false,
   },
-  activities: { rooms: ['src/contract', 'src/providers'], packages: ['@temporalio/activity'] },
-  'src/providers': { rooms: ['src/contract'], packages: ['plaid', 'standardwebhooks'] },
-  'src/webhooks': { rooms: ['src/contract'], packages: ['jose', 'secure-json-parse', 'zod'] },
-  'src/temporal': {
-    rooms: ['src/contract'],
-    packages: [
-      '@temporalio/client',
-      '@temporalio/common',
-      '@temporalio/envconfig',
-      '@temporalio/proto',
-      'zod',
+  'src/process': {
+    rooms: [
+      'src/contract',
+      'src/system',
+      'src/logging',
+      'src/encryption',
+      'src/temporal',
+      'src/providers',
+      'src/webhooks',
+      'src/settings',
+      'src/http/server',
+      'src/http/api',
+      'src/http/codec',
+      'src/link-client',
     ],
+    packages: ['@temporalio/client', 'prom-client'],
+    typePackages: ['fastify', 'pino'],
   },
-  'src/http': {
-    rooms: ['src/contract', 'src/webhooks'],
-    typesOf: ['src/temporal'],
-    packages: [
-      'fastify',
-      'fastify-plugin',
-      '@fastify/cors',
-      '@fastify/helmet',
-      '@fastify/rate-limit',
-      '@fastify/swagger-ui',
-      '@fastify/under-pressure',
-      'jose',
-      'prom-client',
-      'zod',
+
+  'src/worker': {
+    rooms: [
+      'src/contract',
+      'src/system',
+      'src/logging',
+      'src/encryption',
+      'src/temporal',
+      'src/providers',
+      'src/process',
+      'workflows',
+      'activities',
     ],
+    typesOf: ['src/settings'],
+    packages: ['@temporalio/common', '@temporalio/worker', 'prom-client'],
+    typePackages: ['@temporalio/envconfig'],
   },
-  'src/simulators': { rooms: ['src/contract'], packages: ['fastify', 'zod'] },
-  'src/dev-server': {
-    rooms: ['src/contract'],
-    packages: ['@temporalio/client', '@temporalio/testing', 'proper-lockfile'],
+
+  'src/local': {
+    rooms: [
+      'src/contract',
+      'src/system',
+      'src/settings',
+      'src/process',
+      'src/worker',
+      'src/simulators',
+      'src/dev-server',
+    ],
+    typesOf: ['src/providers'],
+    packages: [],
+    typePackages: ['@temporalio/envconfig'],
+  },
+
+  'src/commands': {
+    rooms: [
+      'src/contract',
+      'src/system',
+      'src/encryption',
+      'src/temporal',
+      'src/providers',
+      'src/settings',
+      'src/http/server',
+      'src/process',
+      'src/worker',
+      'src/local',
+    ],
+    packages: ['@temporalio/worker', 'pino'],
   },
 };
-/** Types that a room may take from packages beside those it uses. */
-const TYPE_PACKAGES: Readonly<Record<string, readonly string[]>> = { 'src/http': ['@temporalio/common'] };
+/** The only files that read the environment. */
+const ENVIRONMENT_READERS = ['src/commands/demo.ts', 'src/commands/start.ts', 'src/process/run-entry.ts'];
+/** They run on a developer's machine alone; only these folders may use them. */
+const DEVELOPMENT_ROOMS = ['src/simulators', 'src/dev-server'];
+const USERS_OF_DEVELOPMENT_ROOMS = ['src/local', ...DEVELOPMENT_ROOMS];
 /** Processes that are run from built code, where there are no development dependencies. */
-const PRODUCTION_ENTRIES = ['src/api.ts', 'src/worker.ts', 'src/codec.ts', 'src/temporal/client.ts'];
+const PRODUCTION_ENTRIES = [
+  'src/commands/api.ts',
+  'src/commands/worker.ts',
+  'src/commands/codec.ts',
+  'src/link-client/index.ts',
+];
 
 const product = ['src', 'workflows', 'activities']
   .flatMap(filesBelow)
@@ -80,7 +175,7 @@ const manifest: {
   devDependencies: Record<string, string>;
 } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
 
-/** The room of a file; undefined for the entry points and what wires them, directly in src/. */
+/** The room of a file; undefined for a file in none. */
 function roomOf(file: string): string | undefined {
   return Object.keys(ROOMS).find((room) => file.startsWith(`${room}/`));
 }
@@ -99,9 +194,26 @@ function trespasses({ file, imports }: SourceFile): string[] {
       return other !== undefined && allowed.includes(other) ? [] : [`${file} → ${target}`];
     }
     if (isBuiltin(specifier)) return (room.node ?? true) ? [] : [`${file} → ${specifier}`];
-    const allowed = [...room.packages, ...(typeOnly ? (TYPE_PACKAGES[name] ?? []) : [])];
+    const allowed = [...room.packages, ...(typeOnly ? (room.typePackages ?? []) : [])];
     return allowed.includes(packageOf(specifier)) ? [] : [`${file} → ${specifier}`];
   });
+}
+
+/** Chains of files that import each other at run time. */
+function circles(): string[] {
+  const found: string[] = [];
+  const finished = new Set<string>();
+  const visit = (file: string, path: readonly string[]) => {
+    if (path.includes(file)) found.push([...path.slice(path.indexOf(file)), file].join(' → '));
+    if (path.includes(file) || finished.has(file)) return;
+    for (const { specifier, typeOnly } of byName.get(file)?.imports ?? []) {
+      const target = typeOnly ? undefined : resolveImport(file, specifier);
+      if (target !== undefined) visit(target, [...path, file]);
+    }
+    finished.add(file);
+  };
+  for (const { file } of product) visit(file, []);
+  return found;
 }
 
 function isBuiltin(specifier: string): boolean {
@@ -128,10 +240,32 @@ function loadedFrom(entry: string): { packages: Map<string, string>; files: Set<
 }
 
 describe('the table of rooms', () => {
-  it('has a row for every room', () => {
-    const folders = new Set(product.map(({ file }) => file.split('/').slice(0, -1)[1] ?? file.split('/')[0]));
-    const rows = Object.keys(ROOMS).map((room) => room.replace(/^src\//, ''));
-    expect([...folders].filter((folder) => folder !== 'src').sort()).toEqual(rows.sort());
+  it('has a row for every file, and a file for every row', () => {
+    expect(product.map(({ file }) => file).filter((file) => roomOf(file) === undefined)).toEqual([]);
+    const used = new Set(product.map(({ file }) => roomOf(file)));
+    expect(Object.keys(ROOMS).filter((room) => !used.has(room))).toEqual([]);
+  });
+
+  it('lets no folder import another that stands later in it', () => {
+    const order = Object.keys(ROOMS);
+    const upwards = Object.entries(ROOMS).flatMap(([name, { rooms, typesOf = [] }]) =>
+      [...rooms, ...typesOf]
+        .filter((other) => order.indexOf(other) >= order.indexOf(name))
+        .map((other) => `${name} → ${other}`),
+    );
+    expect(upwards).toEqual([]);
+  });
+
+  it('keeps simulators and the dev server out of production', () => {
+    const users = Object.entries(ROOMS).filter(([name]) => !USERS_OF_DEVELOPMENT_ROOMS.includes(name));
+    const trespassing = users.filter(([, { rooms, typesOf = [] }]) =>
+      [...rooms, ...typesOf].some((room) => DEVELOPMENT_ROOMS.includes(room)),
+    );
+    expect(trespassing.map(([name]) => name)).toEqual([]);
+  });
+
+  it('has no circle of files', () => {
+    expect(circles()).toEqual([]);
   });
 
   it('is kept by every import', () => {
@@ -143,30 +277,19 @@ describe('the table of rooms', () => {
     const code = `
       import { createActivities } from '../activities';
       import type { Activities } from '../activities';
-      import { createPlaid } from '../src/providers/plaid';
-      export * from '../src/temporal/key-ring';
-      const late = () => import('../src/http/app');
+      import { createPlaid } from '../src/providers/plaid/client';
+      export * from '../src/encryption/key-ring';
+      const late = () => import('../src/http/api/app');
       const old = require('node:fs');
-      let shape: import('../src/settings').Env;`;
+      let shape: import('../src/settings/read-settings').Env;`;
     expect(trespasses({ file, ...parseSource(code) })).toEqual([
       `${file} → activities/index.ts`,
-      `${file} → src/providers/plaid.ts`,
-      `${file} → src/temporal/key-ring.ts`,
-      `${file} → src/http/app.ts`,
+      `${file} → src/providers/plaid/client.ts`,
+      `${file} → src/encryption/key-ring.ts`,
+      `${file} → src/http/api/app.ts`,
       `${file} → node:fs`,
-      `${file} → src/settings.ts`,
+      `${file} → src/settings/read-settings.ts`,
     ]);
-  });
-
-  it('lets nothing import an entry point or what wires them', () => {
-    const wiring = product.flatMap(({ file, imports }) =>
-      roomOf(file) === undefined
-        ? []
-        : imports
-            .map(({ specifier }) => resolveImport(file, specifier))
-            .filter((target) => target && roomOf(target) === undefined),
-    );
-    expect(wiring).toEqual([]);
   });
 });
 
@@ -179,16 +302,15 @@ describe('workflow code', () => {
   });
 
   it('gets a failure converter that loads nothing but the SDK', () => {
-    const { packages } = loadedFrom('src/temporal/failure-converter.ts');
+    const { packages } = loadedFrom('src/encryption/failure-converter.ts');
     expect([...packages.keys()]).toEqual(['@temporalio/common']);
   });
 });
 
 describe('the environment', () => {
-  it('is read by files directly in src/ alone', () => {
+  it('is read by the entry points alone', () => {
     const readers = product.filter(({ readsEnvironment }) => readsEnvironment).map(({ file }) => file);
-    expect(readers.length).toBeGreaterThan(0);
-    expect(readers.filter((file) => !/^src\/[^/]+$/.test(file))).toEqual([]);
+    expect(readers.sort()).toEqual(ENVIRONMENT_READERS);
   });
 
   it.each([

@@ -4,9 +4,9 @@ import { createServer, type Server } from 'node:http';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { parseEnvFile } from '../src/env-file';
-import { readApiSettings, readCodecSettings, readWorkerSettings } from '../src/settings';
-import { apiSchema, codecSchema, commandSchema, workerSchema } from '../src/settings-schemas';
+import { parseEnvFile } from '../src/settings/env-file';
+import { readApiSettings, readCodecSettings, readWorkerSettings } from '../src/settings/read-settings';
+import { apiSchema, codecSchema, commandSchema, workerSchema } from '../src/settings/schemas';
 import { ROOT } from './support/source-files';
 
 const serviceSchema = z.object({
@@ -209,7 +209,7 @@ describe('docker-compose.yml', () => {
 
   it('gives the worker more than the minute that draining may take', () => {
     expect(service('worker').stop_grace_period).toBe('70s');
-    const source = read('src/run-worker.ts');
+    const source = read('src/worker/start-worker.ts');
     const limits = ['DRAIN_MS', 'FORCE_AFTER_DRAIN_MS'].map((name) =>
       Number(new RegExp(`const ${name} = ([\\d_]+)`).exec(source)?.[1]?.replaceAll('_', '')),
     );
@@ -217,7 +217,7 @@ describe('docker-compose.yml', () => {
   });
 });
 
-/** `dist/src/api.js` is made of `src/api.ts`. */
+/** `dist/src/commands/api.js` is made of `src/commands/api.ts`. */
 function sourceOf(built: string): string {
   return built.replace(/^dist\//, '').replace(/\.js$/, '.ts');
 }

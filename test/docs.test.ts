@@ -3,9 +3,14 @@ import path from 'node:path';
 import { z } from 'zod';
 import { FAILURE_CODES, PROBLEM_CODES } from '../src/contract/failures';
 import { NOTIFICATION_TYPES } from '../src/contract/notifications';
-import { parseEnvFile } from '../src/env-file';
-import { readApiSettings, readCodecSettings, readLocalSettings, readWorkerSettings } from '../src/settings';
-import { apiSchema, codecSchema, commandSchema, localSchema, workerSchema } from '../src/settings-schemas';
+import { parseEnvFile } from '../src/settings/env-file';
+import {
+  readApiSettings,
+  readCodecSettings,
+  readLocalSettings,
+  readWorkerSettings,
+} from '../src/settings/read-settings';
+import { apiSchema, codecSchema, commandSchema, localSchema, workerSchema } from '../src/settings/schemas';
 import { closeApps, testApp } from './http/support/test-app';
 import { filesBelow, ROOT } from './support/source-files';
 

@@ -9,7 +9,6 @@ import {
   uuid4,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { LinkSettings } from '../activities';
 import type { LinkError } from '../src/contract/failures';
 import { JOBS, type Job } from '../src/contract/jobs';
 import { NOTIFICATION_WORKFLOW_TYPE, SEARCH_ATTRIBUTES } from '../src/contract/names';
@@ -19,12 +18,13 @@ import { isSettled, type JobState, type LinkState } from '../src/contract/states
 import type {
   JobReport,
   LinkMemo,
+  LinkSettings,
   PlaidWebhookSignal,
   ProcessorLinkInput,
   SealedToken,
 } from '../src/contract/workflow';
 import { type LinkEvent, type LinkRecord, newLink, stateOf, transition, viewOf } from './link-state';
-import { newsOf } from './news';
+import { newsOf } from './notifications-of';
 import { quickly, type StepFailure } from './steps';
 
 /** What a run hands to the next. The results go beside it, each a payload of its own. */

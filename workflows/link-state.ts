@@ -2,11 +2,12 @@
  * What is known of a link, and how each event changes it: pure functions, no clock and no I/O. The workflow applies
  * events; the LinkView is read off the record.
  */
-import type { AccountIdentity } from '../activities/accounts';
+
 import { type FailureCode, type LinkError, linkError } from '../src/contract/failures';
 import { JOBS, type Job } from '../src/contract/jobs';
 import type { JobView, LinkView } from '../src/contract/schemas';
 import { isSettled, type LinkState } from '../src/contract/states';
+import type { AccountIdentity } from '../src/contract/workflow';
 
 export interface JobRecord extends JobView {
   /** Counts the runs of the job, from 1. */

@@ -22,8 +22,8 @@ import type {
   WaitForJobUpdate,
 } from '../src/contract/workflow';
 import type { LinkRun } from './link-run';
-import { setQuickHandler } from './quick-signals';
 import { inspectItem } from './repair';
+import { setQuickHandler } from './sdk/synchronous-signals';
 import { failureOf, visibly } from './steps';
 
 const atomicWebhook = defineSignal<[AtomicWebhookSignal]>(SIGNALS.atomicWebhook);

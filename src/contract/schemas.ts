@@ -8,6 +8,10 @@ import { JOBS, type Job } from './jobs';
 import { NOTIFICATION_TYPES } from './notifications';
 import { JOB_STATES, LINK_STATES } from './states';
 
+/** Rows of a page of links. */
+export const DEFAULT_PAGE_SIZE = 50;
+export const MAX_PAGE_SIZE = 200;
+
 export const USER_ID_MAX_LENGTH = 128;
 export const userIdSchema = z
   .string()

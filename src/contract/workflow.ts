@@ -85,3 +85,22 @@ export interface LinkMemo {
   /** When the request came, ISO 8601: `createdAt` of the whole chain of runs. */
   createdAt: string;
 }
+
+/** What a link's workflow takes from the settings, read anew by each run. Milliseconds. */
+export interface LinkSettings {
+  resultOverdueAfterMs: number;
+  resultGiveUpAfterMs: number;
+  /** 0: register at once. */
+  waitForHistoryMs: number;
+  removeItemOnUnlink: boolean;
+  /** Whether the caller is told of what happens. */
+  notify: boolean;
+}
+
+/** What is remembered of a link's account, to find it again when the bank gives it another `account_id`. */
+export interface AccountIdentity {
+  accountId: string;
+  persistentAccountId?: string;
+  mask?: string;
+  subtype?: string;
+}

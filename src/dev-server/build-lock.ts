@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { lock } from 'proper-lockfile';
-import { errorCode } from './error-code';
+import { errorCode } from '../system/error-code';
 
 /** A holder touches its lock this often; one that was killed counts as gone after `STALE_MS`. */
 const TOUCH_MS = 3_000;

@@ -1,5 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import type { NotificationEvent } from '../contract/notifications';
+import { SafeError } from '../contract/safe-error';
 import { startDeadline } from './deadline';
 import { parseRetryAfterMs } from './retry-after';
 import type { CallOptions } from './types';
@@ -13,7 +14,7 @@ export interface NotifierSettings {
 }
 
 /** The caller did not take a notification. The message holds a status or a kind of failure, and nothing of the URL. */
-export class NotificationError extends Error {
+export class NotificationError extends SafeError {
   /** The caller said that it never will (410): no further attempt makes sense. */
   readonly gone: boolean;
   /** From `Retry-After`. */

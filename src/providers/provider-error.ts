@@ -1,4 +1,5 @@
 import type { FailureClass } from '../contract/failures';
+import { SafeError } from '../contract/safe-error';
 
 export interface ProviderFailure {
   provider: 'plaid' | 'atomic';
@@ -20,7 +21,7 @@ export interface ProviderFailure {
  * The only error a provider client throws. It is built from allow-listed fields: no header, token, request or
  * response body is in it, so it can be logged and recorded in a history as it is.
  */
-export class ProviderError extends Error {
+export class ProviderError extends SafeError {
   readonly failure: Readonly<ProviderFailure>;
 
   constructor(failure: ProviderFailure) {

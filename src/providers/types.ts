@@ -1,5 +1,6 @@
 import type { FailureClass } from '../contract/failures';
 import type { Job } from '../contract/jobs';
+import type { PlaidVerificationKey } from '../contract/plaid';
 import type { LinkToken } from '../contract/schemas';
 
 /** Every call makes one attempt, within the client's deadline, and throws `ProviderError` alone. */
@@ -61,19 +62,6 @@ export interface Plaid {
     request: { webhookUrl?: string },
     options?: CallOptions,
   ): Promise<{ publicToken: string }>;
-}
-
-/** A JWK of Plaid's; `expired_at` is set once Plaid has withdrawn it (Unix seconds). */
-export interface PlaidVerificationKey {
-  alg: string;
-  crv: string;
-  kid: string;
-  kty: string;
-  use: string;
-  x: string;
-  y: string;
-  created_at: number;
-  expired_at: number | null;
 }
 
 /** A job's result as Atomic has it now; `none` is a 404. */

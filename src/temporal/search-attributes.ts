@@ -3,6 +3,7 @@ import { type ConnectionLike, isGrpcServiceError } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { temporal } from '@temporalio/proto';
 import { SEARCH_ATTRIBUTES } from '../contract/names';
+import { SafeError } from '../contract/safe-error';
 import { GRPC_STATUS } from './grpc-status';
 
 export const linkStateKey = defineSearchAttributeKey(SEARCH_ATTRIBUTES.linkState, 'KEYWORD');
@@ -22,7 +23,7 @@ const WANTED: readonly { name: string; type: number; cliType: string }[] = [
 export const SEARCH_ATTRIBUTE_FLAGS = WANTED.map(({ name, cliType }) => `${name}=${cliType}`);
 
 /** The search attributes are not there and could not be added. The message says what to do. */
-export class SearchAttributesError extends Error {
+export class SearchAttributesError extends SafeError {
   constructor(message: string, cause?: unknown) {
     super(message, { cause });
     this.name = 'SearchAttributesError';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SIGN_IN_ERROR_CODES } from '../contract/plaid';
 import { timestampSchema } from '../contract/schemas';
 import type { PlaidWebhookSignal } from '../contract/workflow';
 import { bodySha256 } from './body-digest';
@@ -12,26 +13,7 @@ export type PlaidEvent = PlaidWebhookSignal | { kind: 'ignored'; webhookType: st
 
 export type PlaidWebhook = { ok: true; event: PlaidEvent } | { ok: false; errors: WebhookProblem[] };
 
-/**
- * Codes of an Item's error that the user mends on the same Item, in Link's update mode (Plaid's reference, Errors).
- * Plaid adds codes; an unlisted one is ignored here and met again, classified, by the next call that fails with it.
- */
-const SIGN_IN_ERROR_CODES: ReadonlySet<string> = new Set([
-  'ITEM_LOGIN_REQUIRED',
-  'ACCESS_NOT_GRANTED',
-  'NO_ACCOUNTS',
-  'ITEM_LOCKED',
-  'PASSWORD_RESET_REQUIRED',
-  'USER_SETUP_REQUIRED',
-  'INVALID_CREDENTIALS',
-  'INVALID_MFA',
-  'INVALID_OTP',
-  'INSUFFICIENT_CREDENTIALS',
-  'INVALID_SEND_METHOD',
-  'USER_INPUT_TIMEOUT',
-  'INVALID_ACCOUNT_ID',
-  'ADDITIONAL_CONSENT_REQUIRED',
-]);
+const SIGN_IN_CODES: ReadonlySet<string> = new Set(SIGN_IN_ERROR_CODES);
 
 const text = z.string().min(1).max(200);
 const kindSchema = z.object({ webhook_type: text, webhook_code: text });
@@ -114,7 +96,7 @@ export function parsePlaidWebhook(rawBody: Uint8Array): PlaidWebhook {
 
 function changeOfItemError(errorCode: string): Change | undefined {
   if (errorCode === 'USER_PERMISSION_REVOKED') return { kind: 'permission_revoked' };
-  return SIGN_IN_ERROR_CODES.has(errorCode) ? { kind: 'sign_in_required' } : undefined;
+  return SIGN_IN_CODES.has(errorCode) ? { kind: 'sign_in_required' } : undefined;
 }
 
 const plaidTimeSchema = z.union([z.iso.datetime({ offset: true, local: true }), z.iso.date()]);

@@ -1,24 +1,16 @@
 import type { CryptoKey } from 'jose';
+import type { PlaidVerificationKey } from '../contract/plaid';
+import { settleWithin } from '../system/settle-within';
 import { loadJose } from './load-jose';
-
-/** A key as Plaid's `/webhook_verification_key/get` sends it; `expired_at` (Unix seconds) is set once withdrawn. */
-export interface PlaidJwk {
-  alg: string;
-  crv: string;
-  kid: string;
-  kty: string;
-  use: string;
-  x: string;
-  y: string;
-  created_at: number;
-  expired_at: number | null;
-}
 
 /**
  * Answer of a key look-up. `unknown`: Plaid says that there is no such key (INVALID_WEBHOOK_VERIFICATION_KEY_ID).
  * `unavailable`: Plaid did not say, so nothing is known about the key.
  */
-export type PlaidKeyLookup = { kind: 'found'; key: PlaidJwk } | { kind: 'unknown' } | { kind: 'unavailable' };
+export type PlaidKeyLookup =
+  | { kind: 'found'; key: PlaidVerificationKey }
+  | { kind: 'unknown' }
+  | { kind: 'unavailable' };
 
 export interface PlaidKeyCacheOptions {
   /** One call to Plaid. A rejection counts as `unavailable`. It has to settle, by a deadline of its own. */
@@ -136,7 +128,7 @@ async function fetchAnswer(
   }
 }
 
-async function importKey(keyId: string, jwk: PlaidJwk): Promise<PlaidKeyAnswer> {
+async function importKey(keyId: string, jwk: PlaidVerificationKey): Promise<PlaidKeyAnswer> {
   if (jwk.expired_at !== null && jwk.expired_at !== undefined) return { ok: false, reason: 'expired_key' };
   const { alg, crv, kid, kty, x, y } = jwk;
   if (kid !== keyId || alg !== 'ES256' || kty !== 'EC' || crv !== 'P-256') {
@@ -157,17 +149,5 @@ function remember(entries: Map<string, Entry>, limit: number, keyId: string, ent
   for (const oldest of entries.keys()) {
     if (entries.size <= limit) break;
     entries.delete(oldest);
-  }
-}
-
-async function settleWithin<T>(work: Promise<T>, timeoutMs: number, late: T): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<T>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs, late);
-  });
-  try {
-    return await Promise.race([work, timeout]);
-  } finally {
-    clearTimeout(timer);
   }
 }

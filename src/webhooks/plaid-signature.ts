@@ -4,7 +4,7 @@ import { bodyDigest, decodeSha256Hex } from './body-digest';
 import { loadJose } from './load-jose';
 import { createPlaidKeyCache, type PlaidKeyCacheOptions, type PlaidKeyMiss } from './plaid-key-cache';
 
-export type { PlaidJwk, PlaidKeyLookup } from './plaid-key-cache';
+export type { PlaidKeyLookup } from './plaid-key-cache';
 
 export type PlaidRefusal =
   | 'missing_signature'

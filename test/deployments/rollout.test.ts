@@ -1,7 +1,7 @@
 /** Worker Deployment Versioning as an operator meets it: builds side by side, links that outlive them. */
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import type { LinkView } from '../../src/contract/schemas';
-import { LinkClient } from '../../src/temporal/link-client';
+import { LinkClient } from '../../src/link-client/link-client';
 import { rejectionOf } from '../support/error-text';
 import { EMPLOYER, getLink, type Handle, RECURRING, webhook } from '../support/link-world';
 import { NOTED } from './support/next-build';

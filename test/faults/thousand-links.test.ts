@@ -4,8 +4,8 @@ import type { Connection } from '@temporalio/client';
 import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime } from '@temporalio/worker';
 import { SEARCH_ATTRIBUTES, workflowIdOf } from '../../src/contract/names';
 import type { LinkState } from '../../src/contract/states';
+import { LinkClient } from '../../src/link-client/link-client';
 import { connectTemporal } from '../../src/temporal/connection';
-import { LinkClient } from '../../src/temporal/link-client';
 import { EMPLOYER, type LinkWorld, startLinkWorld } from '../support/link-world';
 import { realServer } from '../support/temporal';
 

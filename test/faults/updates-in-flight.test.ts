@@ -5,9 +5,9 @@ import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { Registry } from 'prom-client';
 import type { Job } from '../../src/contract/jobs';
-import { createApp } from '../../src/http/app';
+import { createApp } from '../../src/http/api/app';
+import { LinkClient } from '../../src/link-client/link-client';
 import { connectTemporal } from '../../src/temporal/connection';
-import { LinkClient } from '../../src/temporal/link-client';
 import { expectProblem } from '../http/support/problem';
 import { plaidSignal } from '../long-life/support/plaid-signal';
 import {

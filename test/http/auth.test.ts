@@ -1,4 +1,4 @@
-import type { ApiKey } from '../../src/http/deps';
+import type { ApiKey } from '../../src/http/api/deps';
 import { expectProblem } from './support/problem';
 import { API_KEY, closeApps, testApp } from './support/test-app';
 

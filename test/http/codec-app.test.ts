@@ -1,4 +1,4 @@
-import { toJson } from '../../src/http/codec-payloads';
+import { toJson } from '../../src/http/codec/json-payloads';
 import {
   call,
   closeCodecApps,

@@ -1,7 +1,7 @@
 import type { InjectOptions } from 'fastify';
 import type { LinkState } from '../../src/contract/states';
-import type { LinkGateway } from '../../src/http/deps';
-import type { LinkClient } from '../../src/temporal/link-client';
+import type { LinkGateway } from '../../src/http/api/deps';
+import type { LinkClient } from '../../src/link-client/link-client';
 import { expectProblem } from './support/problem';
 import { linkClientError, linkView } from './support/scripted-links';
 import { authorized, closeApps, testApp } from './support/test-app';

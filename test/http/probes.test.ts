@@ -1,6 +1,6 @@
 import pino from 'pino';
 import { Registry } from 'prom-client';
-import { createProbeApp } from '../../src/http/probes';
+import { createProbeApp } from '../../src/http/server/probes';
 import { expectProblem } from './support/problem';
 import { linkClientError } from './support/scripted-links';
 import { authorized, closeApps, testApp } from './support/test-app';

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { problemSchema } from '../../src/http/problems';
-import { DEFAULT_TIMEOUTS, type ServerTimeouts } from '../../src/http/server';
+import { problemSchema } from '../../src/http/server/problems';
+import { DEFAULT_TIMEOUTS, type ServerTimeouts } from '../../src/http/server/server';
 import { API_KEY, closeApps, testApp } from './support/test-app';
 
 afterEach(closeApps);

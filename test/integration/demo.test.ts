@@ -24,7 +24,7 @@ function demo(args: string[], onOutput: (output: string, stop: () => void) => vo
   const { PATH, HOME, XDG_CACHE_HOME } = process.env;
   const child = spawn(
     process.execPath,
-    ['--import', require.resolve('tsx'), path.join(PROJECT, 'src/demo.ts'), ...args],
+    ['--import', require.resolve('tsx'), path.join(PROJECT, 'src/commands/demo.ts'), ...args],
     { cwd: folder, env: { PATH: `${path.dirname(cli)}:${PATH}`, HOME, XDG_CACHE_HOME } },
   );
   let output = '';

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { claimPort } from '../../src/dev-server/free-port';
+import { claimPort } from '../../src/system/free-port';
 import { type Environment, type ServiceName, ServiceProcess } from '../support/service-process';
 import { serviceBuild } from '../support/temporal';
 

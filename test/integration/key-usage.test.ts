@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
 import { WORKFLOW_TYPE, workflowIdOf } from '../../src/contract/names';
-import { makeKey } from '../../src/data-folder';
-import { keyUsage, listExecutions } from '../../src/key-usage';
-import { createDataConverter } from '../../src/temporal/data-converter';
-import { parseKeyRing } from '../../src/temporal/key-ring';
-import { createTokenSealer } from '../../src/temporal/sealing';
+import { createDataConverter } from '../../src/encryption/data-converter';
+import { makeKey } from '../../src/encryption/development-key';
+import { parseKeyRing } from '../../src/encryption/key-ring';
+import { keyUsage, listExecutions } from '../../src/encryption/key-usage';
+import { createTokenSealer } from '../../src/encryption/token-sealer';
 import { realServer } from '../support/temporal';
 
 const [oldKey, newKey] = [makeKey('old'), makeKey('new')];

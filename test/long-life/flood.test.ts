@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from '@temporalio/client';
 import { SIGNALS, workflowIdOf } from '../../src/contract/names';
+import { createDataConverter } from '../../src/encryption/data-converter';
+import { parseKeyRing } from '../../src/encryption/key-ring';
+import { LinkClient } from '../../src/link-client/link-client';
 import { connectTemporal } from '../../src/temporal/connection';
-import { createDataConverter } from '../../src/temporal/data-converter';
-import { parseKeyRing } from '../../src/temporal/key-ring';
-import { LinkClient } from '../../src/temporal/link-client';
 import { EMPLOYER } from '../support/link-world';
 import { type Service, startService } from '../support/service';
 import { historiesOf } from './support/run-chain';

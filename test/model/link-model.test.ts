@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
-import { parseKeyRing } from '../../src/temporal/key-ring';
+import { parseKeyRing } from '../../src/encryption/key-ring';
 import { startShortHistoryServer } from '../long-life/support/short-history-server';
 import { type Played, playLinks } from './play';
 import { Replays } from './replays';

@@ -1,4 +1,4 @@
-import type { KeyRing } from '../../src/temporal/key-ring';
+import type { KeyRing } from '../../src/encryption/key-ring';
 import type { HistoryEvent } from '../long-life/support/run-chain';
 import { replayErrors } from '../support/replay';
 import type { LinkUnderTest } from './link-under-test';

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { NOTIFICATION_WORKFLOW_TYPE } from '../../src/contract/names';
-import { createDataConverter, failureConverterPath } from '../../src/temporal/data-converter';
-import { parseKeyRing } from '../../src/temporal/key-ring';
+import { createDataConverter, failureConverterPath } from '../../src/encryption/data-converter';
+import { parseKeyRing } from '../../src/encryption/key-ring';
 import { workflowBundle } from '../support/workflow-bundle';
 import { type GoldenHistory, goldenHistories, goldenKeys } from './golden-histories';
 import { LINK_PATHS } from './link-paths';
@@ -53,7 +53,7 @@ it('replays every history with the workflows as they are now', async () => {
 it('does not replay them with workflows that take a step more', async () => {
   const altered = await bundleWorkflowCode({
     workflowsPath: join(__dirname, 'altered'),
-    workflowInterceptorModules: [require.resolve('../../workflows/interceptors')],
+    workflowInterceptorModules: [require.resolve('../../workflows/sdk/interceptors')],
     failureConverterPath,
     logger: new DefaultLogger('ERROR'),
   });

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import type { LinkSettings } from '../../activities';
 import type { Job } from '../../src/contract/jobs';
 import { SIGNALS, UPDATES } from '../../src/contract/names';
 import { isFinal } from '../../src/contract/states';
+import type { LinkSettings } from '../../src/contract/workflow';
 import type { Fault } from '../../src/simulators';
 import { plaidSignal } from '../long-life/support/plaid-signal';
 import {

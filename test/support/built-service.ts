@@ -20,7 +20,7 @@ export async function buildService(): Promise<string> {
     { cwd: PROJECT },
   );
   await symlink(path.join(PROJECT, 'node_modules'), path.join(folder, 'node_modules'), 'dir');
-  await run(process.execPath, [path.join(folder, 'src/build-workflow-bundle.js')], { cwd: folder });
+  await run(process.execPath, [path.join(folder, 'src/commands/build-workflow-bundle.js')], { cwd: folder });
   return folder;
 }
 

@@ -1,9 +1,9 @@
 import { Client } from '@temporalio/client';
 import type { HistoryAndWorkflowId } from '@temporalio/common';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { createDataConverter } from '../../src/encryption/data-converter';
+import { parseKeyRing } from '../../src/encryption/key-ring';
 import { connectTemporal } from '../../src/temporal/connection';
-import { createDataConverter } from '../../src/temporal/data-converter';
-import { parseKeyRing } from '../../src/temporal/key-ring';
 import type { LinkWorld } from './link-world';
 import type { Service } from './service';
 import { workflowBundle } from './workflow-bundle';

@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { JOBS, type Job } from '../../src/contract/jobs';
-import { claimPort } from '../../src/dev-server/free-port';
 import {
   type AtomicSimulator,
   type AtomicSimulatorOptions,
@@ -12,6 +11,7 @@ import {
   startAtomicSimulator,
   startPlaidSimulator,
 } from '../../src/simulators';
+import { claimPort } from '../../src/system/free-port';
 import { ServiceApi } from './service-api';
 import { type Environment, type ServiceName, ServiceProcess } from './service-process';
 import { realServer, serviceBuild } from './temporal';

@@ -11,7 +11,7 @@ export interface ImportedModule {
 }
 
 export interface SourceFile {
-  /** From the root, with `/`: `src/http/app.ts`. */
+  /** From the root, with `/`: `src/http/api/app.ts`. */
   file: string;
   imports: ImportedModule[];
   /** It has `process.env`, or gets at it by importing `process`. */

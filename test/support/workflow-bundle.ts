@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { makeWorkflowBundle as bundle } from '../../src/workflow-bundle';
+import { makeWorkflowBundle as bundle } from '../../src/worker/workflow-bundle';
 import { askDoor, DOOR_VARIABLE } from './run-door';
 
 const bundleSchema = z.object({ code: z.string() });

@@ -7,9 +7,9 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { startLocalStack } from '../../src/local-stack';
-import { createLogger } from '../../src/logger';
-import { readLocalSettings } from '../../src/settings';
+import { startLocalStack } from '../../src/local/stack';
+import { createLogger } from '../../src/logging/logger';
+import { readLocalSettings } from '../../src/settings/read-settings';
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((file) =>
   existsSync(file),

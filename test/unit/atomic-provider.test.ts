@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { getEventListeners } from 'node:events';
 import { gzipSync } from 'node:zlib';
 import { JOBS } from '../../src/contract/jobs';
-import { createAtomic } from '../../src/providers/atomic';
+import { createAtomic } from '../../src/providers/atomic/client';
 import {
   type AtomicContractOverride,
   atomicContract,
   DEFAULT_ATOMIC_CONTRACT,
-} from '../../src/providers/atomic-contract';
+} from '../../src/providers/atomic/contract';
 import { ProviderError, type ProviderFailure } from '../../src/providers/provider-error';
 import type { Atomic } from '../../src/providers/types';
 import matchesEmpty from '../fixtures/atomic/employer-matches.empty.json';

@@ -1,9 +1,9 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { developmentKeyRing, makeKey } from '../../src/data-folder';
-import { parseKeyRing } from '../../src/temporal/key-ring';
-import { createTokenSealer } from '../../src/temporal/sealing';
+import { developmentKeyRing, makeKey } from '../../src/encryption/development-key';
+import { parseKeyRing } from '../../src/encryption/key-ring';
+import { createTokenSealer } from '../../src/encryption/token-sealer';
 
 let root: string;
 beforeEach(async () => {

@@ -1,6 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
-import { KEY_PURPOSES, KeyRingFormatError, parseKeyRing, UnknownKeyError } from '../../src/temporal/key-ring';
+import {
+  KEY_PURPOSES,
+  KeyRingFormatError,
+  parseKeyRing,
+  UnknownKeyError,
+} from '../../src/encryption/key-ring';
 
 const material = () => randomBytes(32).toString('base64');
 

@@ -1,6 +1,6 @@
 import { linkError } from '../../src/contract/failures';
 import { type LinkEvent, type LinkRecord, newLink, transition } from '../../workflows/link-state';
-import { newsOf } from '../../workflows/news';
+import { newsOf } from '../../workflows/notifications-of';
 
 const JOB = 'employer-classification';
 const NOW = '2026-11-23T09:00:00.000Z';

@@ -3,15 +3,15 @@ import { deflateRawSync } from 'node:zlib';
 import { ApplicationFailure, defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { loadDataConverter } from '@temporalio/common/lib/internal-non-workflow';
 import fc from 'fast-check';
-import { DecryptionError, encrypt } from '../../src/temporal/authenticated-encryption';
-import { createDataConverter } from '../../src/temporal/data-converter';
-import { parseKeyRing, UnknownKeyError } from '../../src/temporal/key-ring';
+import { DecryptionError, encrypt } from '../../src/encryption/authenticated-encryption';
+import { createDataConverter } from '../../src/encryption/data-converter';
+import { parseKeyRing, UnknownKeyError } from '../../src/encryption/key-ring';
 import {
   createPayloadCodec,
   encryptionKeyIdOf,
   isEncryptedPayload,
   PayloadRefusedError,
-} from '../../src/temporal/payload-codec';
+} from '../../src/encryption/payload-codec';
 
 const k1 = `k1:${randomBytes(32).toString('base64')}`;
 const k2 = `k2:${randomBytes(32).toString('base64')}`;

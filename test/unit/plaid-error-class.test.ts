@@ -1,5 +1,5 @@
 import type { FailureClass } from '../../src/contract/failures';
-import { classifyPlaidError } from '../../src/providers/plaid-error-class';
+import { classifyPlaidError } from '../../src/providers/plaid/error-class';
 
 /** Plaid's pages on errors, written down a second time: type, code, HTTP status, what can be done. */
 const DOCUMENTED: readonly [type: string, code: string, status: number, expected: FailureClass][] = [

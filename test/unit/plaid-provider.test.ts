@@ -1,5 +1,5 @@
 import { getEventListeners } from 'node:events';
-import { createPlaid } from '../../src/providers/plaid';
+import { createPlaid } from '../../src/providers/plaid/client';
 import { ProviderError, type ProviderFailure } from '../../src/providers/provider-error';
 import type { CallOptions, Plaid } from '../../src/providers/types';
 import ids from '../fixtures/ids.json';

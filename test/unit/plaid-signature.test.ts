@@ -2,7 +2,8 @@ import { createHash, generateKeyPairSync, type KeyObject, sign as signBytes } fr
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { createPlaidVerifier, type PlaidJwk, type PlaidKeyLookup } from '../../src/webhooks/plaid-signature';
+import type { PlaidVerificationKey } from '../../src/contract/plaid';
+import { createPlaidVerifier, type PlaidKeyLookup } from '../../src/webhooks/plaid-signature';
 import keyAnswer from '../fixtures/plaid/webhook-verification-key-get.json';
 import jwtVectors from '../fixtures/vectors/plaid-verification-jwt.json';
 
@@ -16,7 +17,7 @@ const BODY = Buffer.from('{\n  "webhook_type": "ITEM",\n  "webhook_code": "LOGIN
 
 const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
-function jwkOf(key: KeyObject, over: Partial<PlaidJwk> = {}): PlaidJwk {
+function jwkOf(key: KeyObject, over: Partial<PlaidVerificationKey> = {}): PlaidVerificationKey {
   const { x = '', y = '' } = key.export({ format: 'jwk' });
   const fixed = { alg: 'ES256', crv: 'P-256', kty: 'EC', use: 'sig', created_at: 1, expired_at: null };
   return { ...fixed, kid: KEY_ID, x, y, ...over };

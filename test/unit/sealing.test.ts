@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import type { TokenKind } from '../../src/contract/workflow';
-import { DecryptionError, encrypt } from '../../src/temporal/authenticated-encryption';
-import { parseKeyRing, UnknownKeyError } from '../../src/temporal/key-ring';
-import { createTokenSealer, sealingKeyIdOf } from '../../src/temporal/sealing';
+import { DecryptionError, encrypt } from '../../src/encryption/authenticated-encryption';
+import { parseKeyRing, UnknownKeyError } from '../../src/encryption/key-ring';
+import { createTokenSealer, sealingKeyIdOf } from '../../src/encryption/token-sealer';
 
 const k1 = `k1:${randomBytes(32).toString('base64')}`;
 const k2 = `k2:${randomBytes(32).toString('base64')}`;

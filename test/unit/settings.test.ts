@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
-import { parseEnvFile, withEnvFile } from '../../src/env-file';
-import { Secret } from '../../src/secret';
+import { parseEnvFile, withEnvFile } from '../../src/settings/env-file';
 import {
   readApiSettings,
   readCallerSecrets,
@@ -9,7 +8,8 @@ import {
   readLocalSettings,
   readWorkerSettings,
   SettingsError,
-} from '../../src/settings';
+} from '../../src/settings/read-settings';
+import { Secret } from '../../src/settings/secret';
 
 const KEY = `k1:${randomBytes(32).toString('base64')}`;
 const CANARY = 'canary-1f8e0c';

@@ -1,4 +1,4 @@
-import { SharedReads } from '../../src/temporal/shared-reads';
+import { SharedReads } from '../../src/link-client/shared-reads';
 
 /** Reads whose answers the test gives, in the order they began. */
 function manualReads() {

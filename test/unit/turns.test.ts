@@ -1,4 +1,4 @@
-import { Turns } from '../../src/temporal/turns';
+import { Turns } from '../../src/link-client/keyed-limit';
 
 function held(): { task: () => Promise<string>; release: () => void; begun: () => boolean } {
   let release = () => {};

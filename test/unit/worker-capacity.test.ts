@@ -1,4 +1,4 @@
-import { workerCapacity } from '../../src/worker-capacity';
+import { workerCapacity } from '../../src/worker/capacity';
 
 const GIB = 1024 ** 3;
 const settings = {

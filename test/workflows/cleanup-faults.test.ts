@@ -1,4 +1,4 @@
-import type { Fault } from '../../src/simulators/faults';
+import type { Fault } from '../../src/simulators/server/faults';
 import { EMPLOYER, getLink, viewWhen } from '../support/link-world';
 import type { Call } from './support/call-log';
 import { endingOf, expectFailed, expectUnlinked } from './support/ending';

@@ -5,10 +5,10 @@ import { promisify } from 'node:util';
 import { isGrpcServiceError } from '@temporalio/client';
 import { bundleWorkflowCode, NativeConnection } from '@temporalio/worker';
 import pino from 'pino';
-import { type RunningWorker, startWorker } from '../../../src/run-worker';
-import { readWorkerSettings } from '../../../src/settings';
+import { failureConverterPath } from '../../../src/encryption/data-converter';
+import { readWorkerSettings } from '../../../src/settings/read-settings';
 import { connectTemporal } from '../../../src/temporal/connection';
-import { failureConverterPath } from '../../../src/temporal/data-converter';
+import { type RunningWorker, startWorker } from '../../../src/worker/start-worker';
 import { type Handle, type LinkWorld, startLinkWorld } from '../../support/link-world';
 import { realServer } from '../../support/temporal';
 import { workflowBundle } from '../../support/workflow-bundle';
@@ -150,7 +150,7 @@ function nextBundle(): Promise<{ code: string }> {
     workflowsPath: require.resolve('../../../workflows'),
     workflowInterceptorModules: [
       require.resolve('./next-build'),
-      require.resolve('../../../workflows/interceptors'),
+      require.resolve('../../../workflows/sdk/interceptors'),
     ],
     failureConverterPath,
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error },

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { defaultPayloadConverter, type Payload, type PayloadCodec } from '@temporalio/common';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import pino from 'pino';
-import { type CodecAppDeps, createCodecApp } from '../../../src/http/codec-app';
-import { toJson } from '../../../src/http/codec-payloads';
-import { parseKeyRing } from '../../../src/temporal/key-ring';
-import { createPayloadCodec, isEncryptedPayload } from '../../../src/temporal/payload-codec';
+import { parseKeyRing } from '../../../src/encryption/key-ring';
+import { createPayloadCodec, isEncryptedPayload } from '../../../src/encryption/payload-codec';
+import { type CodecAppDeps, createCodecApp } from '../../../src/http/codec/app';
+import { toJson } from '../../../src/http/codec/json-payloads';
 
 export const NAMESPACE = 'processor-link';
 export const UI = 'http://localhost:8233';

@@ -1,5 +1,5 @@
 import type { LightMyRequestResponse } from 'fastify';
-import { problemSchema } from '../../../src/http/problems';
+import { problemSchema } from '../../../src/http/server/problems';
 
 /** Asserts that an answer is a whole problem of the given status and code, and gives it. */
 export function expectProblem(response: LightMyRequestResponse, status: number, code: string) {

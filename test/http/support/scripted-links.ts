@@ -1,5 +1,5 @@
 import type { LinkView } from '../../../src/contract/schemas';
-import type { LinkGateway } from '../../../src/http/deps';
+import type { LinkGateway } from '../../../src/http/api/deps';
 
 export type Method = keyof LinkGateway;
 

@@ -2,8 +2,8 @@ import { createHmac } from 'node:crypto';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import pino from 'pino';
 import { Registry } from 'prom-client';
-import { createApp } from '../../../src/http/app';
-import type { AppDeps } from '../../../src/http/deps';
+import { createApp } from '../../../src/http/api/app';
+import type { AppDeps } from '../../../src/http/api/deps';
 import { ScriptedLinks } from './scripted-links';
 
 export const API_KEY = 'test-api-key-0123456789';

@@ -1,4 +1,4 @@
-import { PLAID_ERROR_CODES } from '../../../src/simulators/plaid-errors';
+import { PLAID_ERROR_CODES } from '../../../src/simulators/plaid/errors';
 import errorFixtures from '../../fixtures/plaid/errors.json';
 import exchangeFixture from '../../fixtures/plaid/item-public-token-exchange.json';
 import linkTokenNew from '../../fixtures/plaid/link-token-create.json';

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { type AtomicSimulator, startAtomicSimulator, startPlaidSimulator } from '../../../src/simulators';
-import { faultSchema } from '../../../src/simulators/faults';
-import { Schedule } from '../../../src/simulators/schedule';
+import { faultSchema } from '../../../src/simulators/server/faults';
+import { Schedule } from '../../../src/simulators/server/schedule';
 import { at, call, startReceiver } from './webhook-receiver';
 
 const REGISTER = 'POST /plaid/processor-link';

@@ -1,6 +1,6 @@
-import type { LinkSettings } from '../../../activities';
 import { UPDATES } from '../../../src/contract/names';
 import type { LinkView } from '../../../src/contract/schemas';
+import type { LinkSettings } from '../../../src/contract/workflow';
 import { EMPLOYER, type Path, RECURRING, viewWhen, webhook } from '../../support/link-world';
 import type { Call } from './call-log';
 import { addFault, type Held, hold, holdSecond, providerOf } from './holding';

@@ -1,5 +1,5 @@
 import type { FailureCode } from '../../../src/contract/failures';
-import type { FaultKind } from '../../../src/simulators/faults';
+import type { FaultKind } from '../../../src/simulators/server/faults';
 import { EMPLOYER, getLink, viewWhen, webhook } from '../../support/link-world';
 import type { Call } from './call-log';
 import { cancelled, endingOf, expectFailed, expectUnlinked } from './ending';

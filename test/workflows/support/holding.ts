@@ -1,4 +1,4 @@
-import type { Fault } from '../../../src/simulators/faults';
+import type { Fault } from '../../../src/simulators/server/faults';
 import type { LinkWorld } from '../../support/link-world';
 import type { Call } from './call-log';
 import { operationOf } from './call-log';

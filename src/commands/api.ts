@@ -1,0 +1,54 @@
+/** `npm run api`: the HTTP API, a process of its own. */
+import { type Entry, readEnvironment, runEntry } from '../process/run-entry';
+import { startApi } from '../process/start-api';
+import { keyRingOf, plaidOf } from '../process/wiring';
+import { readEnvFile } from '../settings/env-file';
+import { readApiSettings, readCallerSecrets } from '../settings/read-settings';
+import type { ApiSettings } from '../settings/types';
+import { connectTemporal } from '../temporal/connection';
+
+const entry: Entry<ApiSettings> = {
+  name: 'api',
+  readSettings: readApiSettings,
+  async start({ settings, logger }) {
+    const { connectConfig, namespace, taskQueue } = settings.temporal;
+    const keyRing = await keyRingOf(settings.temporal, logger);
+    const connection = await connectTemporal({ connectConfig });
+    const api = await startApi({
+      connection,
+      namespace,
+      taskQueue,
+      keyRing,
+      plaid: plaidOf(settings.plaid),
+      http: settings.http,
+      secrets: settings,
+      logger,
+    });
+    return {
+      async close() {
+        await api.close();
+        await connection.close();
+      },
+      reload() {
+        try {
+          // The environment of a process never changes, so here the file wins.
+          const { API_KEYS, ATOMIC_WEBHOOK_SECRETS } = readEnvFile();
+          const file = {
+            ...(API_KEYS && { API_KEYS }),
+            ...(ATOMIC_WEBHOOK_SECRETS && { ATOMIC_WEBHOOK_SECRETS }),
+          };
+          const secrets = readCallerSecrets({ ...readEnvironment(), ...file });
+          api.use(secrets);
+          logger.info(
+            { apiKeys: secrets.apiKeys.length, atomicWebhookSecrets: secrets.atomicWebhookSecrets.length },
+            'API_KEYS and ATOMIC_WEBHOOK_SECRETS were read again',
+          );
+        } catch (error) {
+          logger.error({ err: error }, 'the settings were not read again; those from before still count');
+        }
+      },
+    };
+  },
+};
+
+void runEntry(entry);

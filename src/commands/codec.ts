@@ -1,0 +1,17 @@
+/** `npm run codec`: the codec server, a process of its own. */
+import { type Entry, runEntry } from '../process/run-entry';
+import { startCodec } from '../process/start-codec';
+import { keyRingOf } from '../process/wiring';
+import { readCodecSettings } from '../settings/read-settings';
+import type { CodecSettings } from '../settings/types';
+
+const entry: Entry<CodecSettings> = {
+  name: 'codec',
+  readSettings: readCodecSettings,
+  async start({ settings: { codec, temporal }, logger }) {
+    const keyRing = await keyRingOf(temporal, logger);
+    return startCodec({ codec, namespace: temporal.namespace, keyRing, logger });
+  },
+};
+
+void runEntry(entry);

@@ -1,0 +1,88 @@
+/** `npm start`: everything that development needs, kept running, with the Temporal UI. Links outlive a restart. */
+import path from 'node:path';
+import { type LocalStack, startLocalStack } from '../local/stack';
+import { type Entry, runEntry } from '../process/run-entry';
+import { readLocalSettings } from '../settings/read-settings';
+import type { LocalSettings } from '../settings/types';
+import { DATA_FOLDER } from '../system/data-folder';
+
+const JOB_DELAY_MS = 3_000;
+/** Temporal's usual ports. */
+const TEMPORAL_PORT = 7233;
+const UI_PORT = 8233;
+
+const entry: Entry<LocalSettings> = {
+  name: 'start',
+  readSettings: readLocalSettings,
+  async start(context) {
+    const { settings } = context;
+    const stack = await startLocalStack({
+      ...context,
+      env: process.env,
+      taskQueue: settings.temporal.taskQueue,
+      ports: {
+        api: settings.http.port,
+        codec: settings.codec.port,
+        temporal: TEMPORAL_PORT,
+        ui: UI_PORT,
+      },
+      dbFile: path.join(DATA_FOLDER, 'temporal.db'),
+      jobDelayMs: JOB_DELAY_MS,
+      say,
+    });
+    say(welcome(stack));
+    return stack;
+  },
+};
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function welcome(stack: LocalStack): string {
+  const { plaidSimulator, atomicSimulator } = stack.providers;
+  const lines = [
+    '',
+    'processor-link is running. Ctrl-C ends it; links are kept in .processor-link.',
+    '',
+    `  API          ${stack.apiUrl}          (to read and try: ${stack.apiUrl}/docs)`,
+    `  Temporal UI  ${stack.uiUrl ?? 'that of your server'}`,
+    `  Temporal     ${stack.temporalAddress}, namespace ${stack.namespace}`,
+    `  codec        ${stack.codecUrl}`,
+    `  Plaid        ${plaidSimulator ? `simulated, ${plaidSimulator.url}` : 'real'}`,
+    `  Atomic       ${atomicSimulator ? `simulated, ${atomicSimulator.url}` : 'real'}`,
+    '',
+  ];
+  if (plaidSimulator || atomicSimulator) {
+    lines.push(
+      'The simulators forget everything when they stop. A link from before can be read and unlinked, but a job of',
+      'it that waited gets no result any more, and one that is run again fails.',
+      '',
+    );
+  }
+  return [...lines, ...session(stack)].join('\n');
+}
+
+/** Commands to paste into a shell. */
+function session({ apiUrl, publicUrl, shownApiKey, providers }: LocalStack): string[] {
+  const json = "-H 'Content-Type: application/json'";
+  const { plaidSimulator } = providers;
+  const item = JSON.stringify({ userId: 'alice', webhook: `${publicUrl}/webhooks/plaid/alice` });
+  const token = plaidSimulator
+    ? `TOKEN=$(curl -s ${plaidSimulator.url}/_control/createPublicToken ${json} -d '${item}' | sed 's/.*"publicToken":"\\([^"]*\\)".*/\\1/')`
+    : "TOKEN='<the public token that Plaid Link gives>'";
+  return [
+    'Try it:',
+    '',
+    `  AUTH='Authorization: Bearer ${shownApiKey ?? '<one of API_KEYS>'}'`,
+    `  ${token}`,
+    `  curl -s ${apiUrl}/v1/links -H "$AUTH" ${json} \\`,
+    '    -d \'{"userId":"alice","publicToken":"\'$TOKEN\'","jobs":["employer-classification","recurrence-detection"]}\'',
+    `  curl -s "${apiUrl}/v1/links/alice/jobs/employer-classification?waitSeconds=30" -H "$AUTH"`,
+    `  curl -s "${apiUrl}/v1/links/alice" -H "$AUTH"`,
+    `  curl -s -X DELETE "${apiUrl}/v1/links/alice?waitSeconds=30" -H "$AUTH"`,
+    '',
+  ];
+}
+
+void runEntry(entry);

@@ -1,0 +1,69 @@
+/** `npm run worker`: runs links, a process of its own. */
+
+import { createProbeApp } from '../http/server/probes';
+import { keepSearchAttributes } from '../process/keep-search-attributes';
+import { listenOn } from '../process/listen';
+import { type Entry, runEntry } from '../process/run-entry';
+import { atomicOf, keyRingOf, plaidOf } from '../process/wiring';
+import { readWorkerSettings } from '../settings/read-settings';
+import type { WorkerSettings } from '../settings/types';
+import { connectWhenReady } from '../worker/connect-when-ready';
+import { workerMetrics } from '../worker/metrics';
+import { installRuntime } from '../worker/sdk-runtime';
+import { type RunningWorker, startWorker } from '../worker/start-worker';
+
+const entry: Entry<WorkerSettings> = {
+  name: 'worker',
+  readSettings: readWorkerSettings,
+  async start({ settings, logger, stop }) {
+    const { work, temporal } = settings;
+    const { connectConfig, namespace, taskQueue } = temporal;
+    const keyRing = await keyRingOf(temporal, logger);
+    const runtime = await installRuntime({ logger, otlpEndpoint: work.otlpEndpoint });
+    const { registry, interceptor } = workerMetrics(runtime.readMetrics);
+
+    let checkReady = async (): Promise<unknown> => {
+      throw new Error('The worker has not started yet.');
+    };
+    const probes = createProbeApp({ checkReady: () => checkReady(), metrics: registry, logger });
+    const url = await listenOn(probes, { host: work.host, port: work.port, variable: 'WORKER_PORT' });
+    logger.info({ url }, 'probes are listening');
+
+    const connection = await connectWhenReady({ connectConfig, namespace, logger, stop });
+    const attributes = keepSearchAttributes({ connection, namespace, logger });
+    stop.addEventListener('abort', attributes.stop, { once: true });
+    await attributes.done;
+    stop.throwIfAborted();
+    const worker: RunningWorker = await startWorker({
+      connection,
+      namespace,
+      taskQueue,
+      keyRing,
+      plaid: plaidOf(settings.plaid),
+      atomic: atomicOf(settings.atomic),
+      work,
+      interceptor,
+      logger,
+    });
+    checkReady = async () => {
+      if (!worker.isPolling()) throw new Error('The worker does not poll.');
+      await connection.workflowService.getSystemInfo({});
+    };
+    logger.info({ namespace, taskQueue, deployment: work.deployment }, 'worker is polling');
+
+    return {
+      ended: worker.ended.then(() => {
+        throw new Error('The worker ended by itself.');
+      }),
+      async close() {
+        attributes.stop();
+        await worker.close();
+        await connection.close();
+        await probes.close();
+        logger.info('worker has stopped');
+      },
+    };
+  },
+};
+
+void runEntry(entry);

@@ -1,0 +1,35 @@
+/** What Plaid calls things, where more than one folder has to know. */
+
+/**
+ * Codes of an Item's error that the user mends on the same Item, in Link's update mode (Plaid's reference, Errors).
+ * Plaid adds codes; an unlisted one is ignored as a webhook, and classified by the next call that fails with it.
+ */
+export const SIGN_IN_ERROR_CODES = [
+  'ITEM_LOGIN_REQUIRED',
+  'ACCESS_NOT_GRANTED',
+  'NO_ACCOUNTS',
+  'ITEM_LOCKED',
+  'PASSWORD_RESET_REQUIRED',
+  'USER_SETUP_REQUIRED',
+  'INVALID_CREDENTIALS',
+  'INVALID_MFA',
+  'INVALID_OTP',
+  'INSUFFICIENT_CREDENTIALS',
+  'INVALID_SEND_METHOD',
+  'USER_INPUT_TIMEOUT',
+  'INVALID_ACCOUNT_ID',
+  'ADDITIONAL_CONSENT_REQUIRED',
+] as const;
+
+/** A key as `/webhook_verification_key/get` sends it; `expired_at` (Unix seconds) is set once Plaid has withdrawn it. */
+export interface PlaidVerificationKey {
+  alg: string;
+  crv: string;
+  kid: string;
+  kty: string;
+  use: string;
+  x: string;
+  y: string;
+  created_at: number;
+  expired_at: number | null;
+}

@@ -1,0 +1,119 @@
+/** Which keys the histories of links are encrypted under, read as an operator's tool would: from outside. */
+import type { Connection } from '@temporalio/client';
+import type { Payload } from '@temporalio/common';
+import { NOTIFICATION_WORKFLOW_TYPE, WORKFLOW_TYPE } from '../contract/names';
+import { DecryptionError } from './authenticated-encryption';
+import { type KeyRing, UnknownKeyError } from './key-ring';
+import { createPayloadCodec, encryptionKeyIdOf, isEncryptedPayload } from './payload-codec';
+
+export interface Execution {
+  workflowId: string;
+  runId: string;
+}
+
+/** For each key, the workflows that cannot go on without it. */
+export type KeyUsage = ReadonlyMap<string, readonly string[]>;
+
+const PAGE_SIZE = 500;
+const CONCURRENCY = 10;
+const CALL_TIMEOUT_MS = 15_000;
+const SEALED_KEY_ID = /sealed:v\d+:([A-Za-z0-9_-]{1,32}):/g;
+
+/** Links and notifications of a namespace that are open, or with `open: false` those that have closed and can be read. */
+export async function listExecutions(
+  connection: Connection,
+  namespace: string,
+  { open }: { open: boolean },
+): Promise<Execution[]> {
+  const query =
+    `WorkflowType IN ('${WORKFLOW_TYPE}', '${NOTIFICATION_WORKFLOW_TYPE}') ` +
+    `AND ExecutionStatus ${open ? '=' : '!='} 'Running'`;
+  const found: Execution[] = [];
+  let nextPageToken = new Uint8Array();
+  do {
+    const page = await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, () =>
+      connection.workflowService.listWorkflowExecutions({
+        namespace,
+        query,
+        pageSize: PAGE_SIZE,
+        nextPageToken,
+      }),
+    );
+    for (const { execution } of page.executions) {
+      const { workflowId, runId } = execution ?? {};
+      if (workflowId && runId) found.push({ workflowId, runId });
+    }
+    nextPageToken = new Uint8Array(page.nextPageToken);
+  } while (nextPageToken.length > 0);
+  return found;
+}
+
+/**
+ * Reads the whole history of each execution: the keys of its payloads, and those of the tokens sealed in them where the
+ * ring can open a payload to see.
+ */
+export async function keyUsage(
+  connection: Connection,
+  namespace: string,
+  keyRing: KeyRing,
+  executions: readonly Execution[],
+): Promise<KeyUsage> {
+  const usage = new Map<string, string[]>();
+  const codec = createPayloadCodec({ keyRing, namespace });
+
+  async function keysOf(payload: Payload): Promise<string[]> {
+    const keyId = encryptionKeyIdOf(payload);
+    if (!isEncryptedPayload(payload) || keyId === undefined) return [];
+    try {
+      const [decoded] = await codec.decode([payload]);
+      const text = Buffer.from(decoded?.data ?? []).toString('utf8');
+      return [keyId, ...[...text.matchAll(SEALED_KEY_ID)].flatMap(([, sealedKeyId]) => sealedKeyId ?? [])];
+    } catch (error) {
+      if (error instanceof UnknownKeyError || error instanceof DecryptionError) return [keyId];
+      throw error;
+    }
+  }
+
+  const entries = executions.values();
+  const work = async () => {
+    for (const execution of entries) {
+      const keys = new Set<string>();
+      for await (const payload of payloadsOf(connection, namespace, execution)) {
+        for (const key of await keysOf(payload)) keys.add(key);
+      }
+      for (const key of keys) usage.set(key, [...(usage.get(key) ?? []), execution.workflowId]);
+    }
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, work));
+  return usage;
+}
+
+async function* payloadsOf(
+  connection: Connection,
+  namespace: string,
+  execution: Execution,
+): AsyncGenerator<Payload> {
+  let nextPageToken = new Uint8Array();
+  do {
+    const page = await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, () =>
+      connection.workflowService.getWorkflowExecutionHistory({ namespace, execution, nextPageToken }),
+    );
+    for (const event of page.history?.events ?? []) yield* payloadsIn(event);
+    nextPageToken = new Uint8Array(page.nextPageToken);
+  } while (nextPageToken.length > 0);
+}
+
+/** Payloads stand in many fields of many kinds of event; new kinds come with new servers. */
+function* payloadsIn(value: unknown): Generator<Payload> {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return;
+  if (isPayload(value)) {
+    yield value;
+    return;
+  }
+  for (const item of Object.values(value)) yield* payloadsIn(item);
+}
+
+function isPayload(value: object): value is Payload {
+  if (!('metadata' in value) || typeof value.metadata !== 'object' || value.metadata === null) return false;
+  return 'encoding' in value.metadata && ArrayBuffer.isView(value.metadata.encoding);
+}

@@ -1,0 +1,66 @@
+import { setMaxListeners } from 'node:events';
+import type { FastifyInstance } from 'fastify';
+import fastifyPlugin from 'fastify-plugin';
+import { addMethodFallbacks } from '../server/method-fallbacks';
+import { measureRequests, webhookCounter } from '../server/metrics';
+import { addProbes, PROBES } from '../server/probes';
+import { logRequests } from '../server/request-log';
+import { addRoute } from '../server/route';
+import { createServer } from '../server/server';
+import { requireApiKey } from './api-key';
+import { atomicWebhookRoute } from './atomic-webhook';
+import { type AppDeps, DEFAULT_HTTP_LIMITS } from './deps';
+import { addDocs } from './docs-page';
+import { jobRoutes } from './job-routes';
+import { linkRoutes } from './link-routes';
+import { linkTokenRoutes } from './link-token-routes';
+import { openApiDocument } from './openapi';
+import { plaidWebhookRoute } from './plaid-webhook';
+import { loadRateLimits, shedLoad, trafficLimits } from './traffic-limits';
+import { addWebhookRoutes } from './webhook-routes';
+
+/** The HTTP API, whole but for listening: routes, webhooks, probes and document. */
+export function createApp(deps: AppDeps): FastifyInstance {
+  const limits = { ...DEFAULT_HTTP_LIMITS, ...deps.limits };
+  const app = createServer({
+    logger: deps.logger,
+    bodyLimitBytes: limits.apiBodyBytes,
+    ...(deps.timeouts && { timeouts: deps.timeouts }),
+    ...(deps.trustProxy !== undefined && { trustProxy: deps.trustProxy }),
+  });
+  logRequests(app);
+  measureRequests(app, deps.metrics);
+  shedLoad(app, limits);
+  loadRateLimits(app);
+
+  const closing = new AbortController();
+  // As many listeners as there are waits; each removes its own.
+  setMaxListeners(0, closing.signal);
+  app.addHook('preClose', async () => closing.abort());
+
+  const api = [
+    ...linkTokenRoutes(deps),
+    ...linkRoutes(deps.links, closing.signal),
+    ...jobRoutes(deps.links, closing.signal),
+  ];
+  const countWebhook = webhookCounter(deps.metrics);
+  const webhooks = [atomicWebhookRoute(deps, countWebhook), plaidWebhookRoute(deps, countWebhook)];
+  const documented = [...api, ...webhooks, ...PROBES];
+
+  // A plugin, though not a scope: it has to come after the two above, whose functions it uses.
+  app.register(
+    fastifyPlugin(async (root) => {
+      const { byKey, byAddress, webhooksByAddress } = trafficLimits(root, limits);
+      const checkKey = requireApiKey(deps.apiKeys);
+      for (const route of api) addRoute(root, route, [byAddress, checkKey, byKey]);
+      addWebhookRoutes(root, webhooks, {
+        bodyLimitBytes: limits.webhookBodyBytes,
+        onRequest: [webhooksByAddress],
+      });
+      addProbes(root, { checkReady: () => deps.links.checkReachable(), metrics: deps.metrics });
+      addDocs(root, () => openApiDocument(documented));
+      addMethodFallbacks(root, documented);
+    }),
+  );
+  return app;
+}

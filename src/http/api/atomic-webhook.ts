@@ -1,0 +1,61 @@
+import { ATOMIC_SIGNATURE_HEADER } from '../../contract/names';
+import { parseAtomicWebhook } from '../../webhooks/atomic-event';
+import { verifyAtomicSignature } from '../../webhooks/atomic-signature';
+import { withinTemporalDeadline } from '../server/deadline';
+import type { CountWebhook } from '../server/metrics';
+import { HttpProblem } from '../server/problems';
+import type { AppDeps } from './deps';
+import { receivedSchema } from './schemas';
+import type { WebhookRoute } from './webhook-routes';
+
+/** `POST /webhooks/atomic`: Atomic says that a job of a user has finished. */
+export function atomicWebhookRoute(
+  { links, atomicWebhookSecrets }: AppDeps,
+  countWebhook: CountWebhook,
+): WebhookRoute {
+  return {
+    method: 'POST',
+    url: '/webhooks/atomic',
+    operationId: 'receiveAtomicWebhook',
+    summary: "Receive Atomic's webhooks",
+    description:
+      'A CloudEvent in binary mode. Events that are not acted on, of unknown users or of closed links are answered ' +
+      '200 too. `ce-type`, where it is sent, has to agree with `eventType`.',
+    tag: 'Webhooks',
+    access: 'signature',
+    requestHeaders: {
+      [ATOMIC_SIGNATURE_HEADER]: "Hex of HMAC-SHA256 over the raw body, keyed with one of Atomic's secrets.",
+    },
+    answers: { 200: { description: 'Atomic need not send it again.', schema: receivedSchema } },
+    problems: ['temporal_unavailable'],
+    take: async ({ rawBody, request }) => {
+      const signature = request.headers[ATOMIC_SIGNATURE_HEADER];
+      const verdict = verifyAtomicSignature(atomicWebhookSecrets(), rawBody, signature);
+      if (!verdict.ok) {
+        countWebhook('atomic', verdict.reason);
+        throw new HttpProblem('invalid_signature');
+      }
+      const webhook = parseAtomicWebhook(rawBody, request.headers['ce-type']);
+      if (!webhook.ok) {
+        countWebhook('atomic', 'invalid_body');
+        throw new HttpProblem('invalid_request', { errors: webhook.errors });
+      }
+      const { event } = webhook;
+      if (event.kind === 'ignored') {
+        countWebhook('atomic', 'ignored');
+        request.logged = { eventType: event.eventType, outcome: 'ignored' };
+        return;
+      }
+      const { userId, job, bodySha256 } = event;
+      try {
+        const signal = links.signalAtomicWebhook(userId, { job, bodySha256 }, { requestId: request.id });
+        const outcome = await withinTemporalDeadline(signal);
+        countWebhook('atomic', outcome);
+        request.logged = { userId, job, bodySha256, outcome };
+      } catch (error) {
+        countWebhook('atomic', 'not_taken');
+        throw error;
+      }
+    },
+  };
+}

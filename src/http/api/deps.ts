@@ -1,0 +1,104 @@
+import type { FastifyBaseLogger } from 'fastify';
+import type { Registry } from 'prom-client';
+import type { Job } from '../../contract/jobs';
+import type { JobResult, LinkToken, LinkView, StartLink } from '../../contract/schemas';
+import type { LinkState } from '../../contract/states';
+import type { AtomicWebhookSignal, PlaidWebhookSignal } from '../../contract/workflow';
+import type { PlaidVerifier } from '../../webhooks/plaid-signature';
+import type { ServerTimeouts } from '../server/server';
+
+/** Said with every call, so that a request can be followed from here to the providers. */
+export interface CallContext {
+  requestId?: string;
+}
+
+export interface LinkQuery {
+  state?: LinkState;
+  job?: Job;
+  pageSize?: number;
+  pageToken?: string;
+}
+
+export type SignalOutcome = 'delivered' | 'no_open_link';
+
+/**
+ * What the HTTP API needs of LinkClient. Every method answers within 5 s, the two waits aside and the two repairs, which
+ * ask Plaid on the way; it fails with an error whose `code` is a ProblemCode and whose message may be shown to callers.
+ */
+export interface LinkGateway {
+  start(request: StartLink, context?: CallContext): Promise<{ link: LinkView; created: boolean }>;
+  get(userId: string, context?: CallContext): Promise<LinkView>;
+  list(query: LinkQuery, context?: CallContext): Promise<{ links: LinkView[]; nextPageToken?: string }>;
+  runJob(userId: string, job: Job, context?: CallContext): Promise<LinkView>;
+  /** Answers once the job is settled, or with its state as it is after `waitMs`. */
+  waitForJob(
+    userId: string,
+    job: Job,
+    options: { waitMs: number; signal?: AbortSignal } & CallContext,
+  ): Promise<JobResult>;
+  unlink(userId: string, options: { waitMs: number } & CallContext): Promise<LinkView>;
+  createRepairLinkToken(userId: string, context?: CallContext): Promise<LinkToken>;
+  confirmRepair(userId: string, context?: CallContext): Promise<LinkView>;
+  signalAtomicWebhook(
+    userId: string,
+    signal: AtomicWebhookSignal,
+    context?: CallContext,
+  ): Promise<SignalOutcome>;
+  signalPlaidWebhook(
+    userId: string,
+    signal: PlaidWebhookSignal,
+    context?: CallContext,
+  ): Promise<SignalOutcome>;
+  /** Rejects while Temporal cannot be reached. */
+  checkReachable(): Promise<unknown>;
+}
+
+/** A caller's key; the name is what logs say of it, and keys of one name share one rate limit. */
+export interface ApiKey {
+  name: string;
+  key: string;
+}
+
+/** Bounds on what is taken. For every rate and for load shedding, `0` turns it off. */
+export interface HttpLimits {
+  apiBodyBytes: number;
+  webhookBodyBytes: number;
+  /** Of /v1, by the name of the API key. */
+  requestsPerMinutePerKey: number;
+  /** Of /v1, whether the key is right or wrong. */
+  requestsPerMinutePerAddress: number;
+  /** Higher, since Atomic and Plaid send those of all users from a few addresses. */
+  webhooksPerMinutePerAddress: number;
+  /** Above it requests other than probes are answered 503 at once. */
+  maxEventLoopDelayMs: number;
+  maxHeapUsedBytes: number;
+}
+
+export const DEFAULT_HTTP_LIMITS: HttpLimits = {
+  apiBodyBytes: 16 * 1024,
+  webhookBodyBytes: 256 * 1024,
+  requestsPerMinutePerKey: 30_000,
+  requestsPerMinutePerAddress: 60_000,
+  webhooksPerMinutePerAddress: 120_000,
+  maxEventLoopDelayMs: 1000,
+  maxHeapUsedBytes: 0,
+};
+
+export interface AppDeps {
+  links: LinkGateway;
+  /** Plaid's Link token for a new Item; may fail with a ProviderError. */
+  createLinkToken(request: { userId: string; webhookUrl: string }, options?: CallContext): Promise<LinkToken>;
+  /** Under which Plaid reaches this service, without the path: `https://links.example.com`. */
+  publicUrl: string;
+  /** Read on every request, so that keys and secrets can be rotated without a restart. */
+  apiKeys(): readonly ApiKey[];
+  atomicWebhookSecrets(): readonly string[];
+  verifyPlaidWebhook: PlaidVerifier;
+  logger: FastifyBaseLogger | false;
+  /** One app a registry: metrics are registered in it once. */
+  metrics: Registry;
+  limits?: Partial<HttpLimits>;
+  timeouts?: Partial<ServerTimeouts>;
+  /** Proxies whose `X-Forwarded-For` is believed, as Fastify's `trustProxy` takes them; none by default. */
+  trustProxy?: string | string[];
+}

@@ -1,0 +1,64 @@
+import { jobResultSchema, linkViewSchema } from '../../contract/schemas';
+import { defineRoute, type Route } from '../server/route';
+import type { LinkGateway } from './deps';
+import { jobParamsSchema, runJobRequestSchema, userParamsSchema, waitQuerySchema } from './schemas';
+
+const TAG = 'Jobs';
+
+/** `closing` aborts when the server is about to stop: waits under way are then answered at once. */
+export function jobRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
+  return [
+    defineRoute(
+      {
+        method: 'POST',
+        url: '/v1/links/:userId/jobs',
+        operationId: 'runJob',
+        summary: 'Run a job for a linked user',
+        description:
+          'A further job, or one again: the old result is read until the new one is there. A job that runs is joined.',
+        tag: TAG,
+        access: 'key',
+        answers: { 202: { description: 'The job is under way.', schema: linkViewSchema } },
+        problems: ['not_linked', 'temporal_unavailable'],
+      },
+      { params: userParamsSchema, body: runJobRequestSchema },
+      async ({ params: { userId }, body: { job } }, { requestId }) => ({
+        status: 202,
+        body: await links.runJob(userId, job, { requestId }),
+      }),
+    ),
+    defineRoute(
+      {
+        method: 'GET',
+        url: '/v1/links/:userId/jobs/:job',
+        operationId: 'getJob',
+        summary: "Read a job's state and result",
+        description: 'With `waitSeconds` the answer waits for the job to be settled, and comes then at once.',
+        tag: TAG,
+        access: 'key',
+        answers: { 200: { description: 'The job as it is now.', schema: jobResultSchema } },
+        problems: ['link_not_found', 'job_not_found', 'temporal_unavailable'],
+      },
+      { params: jobParamsSchema, query: waitQuerySchema },
+      async ({ params: { userId, job }, query: { waitSeconds } }, { requestId, callerGone }) => {
+        const waitMs = waitSeconds * 1000;
+        const gone = callerGone();
+        // `closing` is as old as the process, so what hangs on it is taken off again below.
+        const stop = new AbortController();
+        const { signal } = stop;
+        const abort = () => stop.abort();
+        gone.addEventListener('abort', abort);
+        closing.addEventListener('abort', abort);
+        if (closing.aborted) abort();
+        try {
+          return { status: 200, body: await links.waitForJob(userId, job, { waitMs, signal, requestId }) };
+        } catch (error) {
+          if (gone.aborted || !closing.aborted || waitMs === 0) throw error;
+          return { status: 200, body: await links.waitForJob(userId, job, { waitMs: 0, requestId }) };
+        } finally {
+          closing.removeEventListener('abort', abort);
+        }
+      },
+    ),
+  ];
+}

@@ -1,0 +1,133 @@
+import type { ProblemCode } from '../../contract/failures';
+import { linkViewSchema, startLinkSchema } from '../../contract/schemas';
+import { isFinal } from '../../contract/states';
+import { unlessAborted } from '../../system/settle-within';
+import { defineRoute, type Route } from '../server/route';
+import type { LinkGateway } from './deps';
+import { linkListSchema, listQuerySchema, userParamsSchema, waitQuerySchema } from './schemas';
+
+const TAG = 'Linking';
+const TEMPORAL: ProblemCode = 'temporal_unavailable';
+
+/** `closing` aborts when the server is about to stop: waits under way are then answered at once. */
+export function linkRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
+  return [
+    defineRoute(
+      {
+        method: 'POST',
+        url: '/v1/links',
+        operationId: 'startLink',
+        summary: 'Link a user',
+        description:
+          'Starts the link with either the public token that Link gave or the access token of an Item that you ' +
+          'have. Safe to repeat: the same request again, with jobs in any order, finds the link that it started.',
+        tag: TAG,
+        access: 'key',
+        answers: {
+          202: {
+            description: 'The link has been started.',
+            schema: linkViewSchema,
+            headers: { location: 'Where to read the link.' },
+          },
+          200: { description: 'The same request started this link before.', schema: linkViewSchema },
+        },
+        problems: ['already_linked', TEMPORAL],
+      },
+      { body: startLinkSchema },
+      async ({ body }, { requestId }) => {
+        const { link, created } = await links.start(body, { requestId });
+        if (!created) return { status: 200, body: link };
+        return { status: 202, body: link, headers: { location: `/v1/links/${link.userId}` } };
+      },
+    ),
+    defineRoute(
+      {
+        method: 'GET',
+        url: '/v1/links',
+        operationId: 'listLinks',
+        summary: 'Find links',
+        description:
+          'One row a user, the newest run. Rows come from an index that follows the links by a moment or two.',
+        tag: TAG,
+        access: 'key',
+        answers: { 200: { description: 'A page of links.', schema: linkListSchema } },
+        problems: [TEMPORAL],
+      },
+      { query: listQuerySchema },
+      async ({ query: { state, job, pageSize, pageToken } }, { requestId }) => {
+        const page = await links.list(
+          {
+            pageSize,
+            ...(state !== undefined && { state }),
+            ...(job !== undefined && { job }),
+            ...(pageToken !== undefined && { pageToken }),
+          },
+          { requestId },
+        );
+        return { status: 200, body: page };
+      },
+    ),
+    defineRoute(
+      {
+        method: 'GET',
+        url: '/v1/links/:userId',
+        operationId: 'getLink',
+        summary: 'Read a link',
+        description:
+          'The newest link of the user, also after it has closed. Results are read a job at a time.',
+        tag: TAG,
+        access: 'key',
+        answers: { 200: { description: 'The link.', schema: linkViewSchema } },
+        problems: ['link_not_found', TEMPORAL],
+      },
+      { params: userParamsSchema },
+      async ({ params: { userId } }, { requestId }) => ({
+        status: 200,
+        body: await links.get(userId, { requestId }),
+      }),
+    ),
+    defineRoute(
+      {
+        method: 'POST',
+        url: '/v1/links/:userId/repaired',
+        operationId: 'confirmRepair',
+        summary: "Say that Link's update mode succeeded",
+        description: 'Looks at the Item, and goes on where the link stood when the user has signed in again.',
+        tag: TAG,
+        access: 'key',
+        answers: { 202: { description: 'The link goes on.', schema: linkViewSchema } },
+        problems: ['still_needs_attention', 'not_linked', 'not_needed', 'provider_unavailable', TEMPORAL],
+      },
+      { params: userParamsSchema },
+      async ({ params: { userId } }, { requestId }) => ({
+        status: 202,
+        body: await links.confirmRepair(userId, { requestId }),
+      }),
+    ),
+    defineRoute(
+      {
+        method: 'DELETE',
+        url: '/v1/links/:userId',
+        operationId: 'unlink',
+        summary: 'Unlink a user',
+        description:
+          'Ends the link at whatever point it is: Atomic forgets the user, and the Item is removed where this ' +
+          'service made it. Safe to repeat.',
+        tag: TAG,
+        access: 'key',
+        answers: {
+          202: { description: 'The link is being undone.', schema: linkViewSchema },
+          200: { description: 'The link has ended: `unlinked`, or `failed` before.', schema: linkViewSchema },
+        },
+        problems: ['link_not_found', TEMPORAL],
+      },
+      { params: userParamsSchema, query: waitQuerySchema },
+      async ({ params: { userId }, query: { waitSeconds } }, { requestId }) => {
+        const waiting = links.unlink(userId, { waitMs: waitSeconds * 1000, requestId });
+        const waited = await unlessAborted(waiting, closing);
+        const link = waited ?? (await links.unlink(userId, { waitMs: 0, requestId }));
+        return { status: isFinal(link.state) ? 200 : 202, body: link };
+      },
+    ),
+  ];
+}

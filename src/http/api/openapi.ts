@@ -1,0 +1,245 @@
+import { z } from 'zod';
+import type { ProblemCode } from '../../contract/failures';
+import {
+  jobResultSchema,
+  jobSchema,
+  jobViewSchema,
+  linkErrorSchema,
+  linkTokenSchema,
+  linkViewSchema,
+  notificationSchema,
+  startLinkSchema,
+} from '../../contract/schemas';
+import { componentsOf, refOf, responseSchemaOf } from '../server/json-schema';
+import { statusSchema } from '../server/probe-status';
+import { PROBLEM_MEDIA_TYPE, PROBLEMS, problemSchema } from '../server/problems';
+import type { AnswerDoc, RouteDoc } from '../server/route';
+import { linkListSchema, linkTokenRequestSchema, receivedSchema, runJobRequestSchema } from './schemas';
+
+/** Version of the HTTP contract, not of the package. */
+const API_VERSION = '1.0.0';
+
+const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
+  StartLink: startLinkSchema,
+  LinkView: linkViewSchema,
+  LinkList: linkListSchema,
+  LinkError: linkErrorSchema,
+  Job: jobSchema,
+  JobView: jobViewSchema,
+  JobResult: jobResultSchema,
+  RunJob: runJobRequestSchema,
+  LinkTokenRequest: linkTokenRequestSchema,
+  LinkToken: linkTokenSchema,
+  Notification: notificationSchema,
+  Received: receivedSchema,
+  Status: statusSchema,
+  Problem: problemSchema,
+};
+
+const KEY_SCHEME = 'apiKey';
+
+/** An OpenAPI 3.1 document of the routes, made from the schemas that also validate and serialise. */
+export function openApiDocument(routes: readonly RouteDoc[]) {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const route of routes) {
+    const path = route.url.replaceAll(/:(\w+)/g, '{$1}');
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route) };
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'processor-link',
+      version: API_VERSION,
+      description:
+        'Links users who connected a bank through Plaid to Atomic, which tells who employs them and which payments ' +
+        'recur. Every error is an RFC 9457 problem whose `code` is for programs. Every answer repeats `x-request-id`, ' +
+        'or makes one.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+    tags: [
+      { name: 'Linking', description: 'From a bank to a link, and back.' },
+      { name: 'Jobs', description: 'What Atomic finds out.' },
+      { name: 'Webhooks', description: 'From Atomic and Plaid to us, and from us to callers.' },
+      { name: 'Operation', description: 'For those who run the service.' },
+    ],
+    paths,
+    webhooks: { notification: { post: notificationOperation() } },
+    components: {
+      schemas: components(),
+      securitySchemes: { [KEY_SCHEME]: { type: 'http', scheme: 'bearer', description: 'One of API_KEYS.' } },
+    },
+  };
+}
+
+/** What `NOTIFY_URL` receives. */
+function notificationOperation() {
+  const headers = {
+    'webhook-id': 'The same over all attempts.',
+    'webhook-timestamp': 'Seconds since 1970, of this attempt.',
+    'webhook-signature': 'One signature for each secret, as Standard Webhooks has them.',
+  };
+  return {
+    operationId: 'receiveNotification',
+    summary: 'Receive what happened to a link',
+    description:
+      'Posted to `NOTIFY_URL` as a Standard Webhook, signed with `NOTIFY_SECRET`. It can come twice and out of order: ' +
+      'read the link to know.',
+    tags: ['Webhooks'],
+    security: [],
+    parameters: headerParameters(headers),
+    requestBody: {
+      required: true,
+      content: { 'application/json': { schema: namedRef(notificationSchema) } },
+    },
+    responses: {
+      '2XX': { description: 'Taken.' },
+      410: { description: 'Never to be sent again.' },
+      default: { description: 'Tried again for 24 hours.' },
+    },
+  };
+}
+
+function components() {
+  const schemas = componentsOf(NAMED_SCHEMAS);
+  // Refinements of a zod schema are code, so what they mean is said again here.
+  const { StartLink } = schemas;
+  if (StartLink) {
+    StartLink.examples = [
+      {
+        userId: 'user-0001',
+        publicToken: 'public-sandbox-12345678-90ab-cdef-1234-567890abcdef',
+        jobs: ['employer-classification', 'recurrence-detection'],
+      },
+    ];
+    StartLink.oneOf = [{ required: ['publicToken'] }, { required: ['accessToken'] }];
+    const jobs = StartLink.properties?.jobs;
+    if (typeof jobs === 'object') jobs.uniqueItems = true;
+  }
+  return schemas;
+}
+
+function operationOf(route: RouteDoc) {
+  return {
+    operationId: route.operationId,
+    summary: route.summary,
+    description: route.description,
+    tags: [route.tag],
+    security: route.access === 'key' ? [{ [KEY_SCHEME]: [] }] : [],
+    parameters: [
+      ...parametersOf('path', route.params),
+      ...parametersOf('query', route.query),
+      ...headerParameters(route.requestHeaders ?? {}),
+    ],
+    ...requestBodyOf(route),
+    responses: {
+      ...Object.fromEntries(
+        Object.entries(route.answers).map(([status, answer]) => [status, answerOf(answer)]),
+      ),
+      ...problemsOf(route),
+    },
+  };
+}
+
+function headerParameters(headers: Readonly<Record<string, string>>) {
+  return Object.entries(headers).map(([name, description]) => ({
+    name,
+    in: 'header',
+    required: true,
+    description,
+    schema: { type: 'string' },
+  }));
+}
+
+function parametersOf(place: 'path' | 'query', schema: z.ZodObject | undefined) {
+  return Object.entries(schema?.shape ?? {}).map(([name, field]) => {
+    const type = z.instanceof(z.ZodType).parse(field);
+    const { description, ...jsonSchema } = responseSchemaOf(type);
+    return {
+      name,
+      in: place,
+      required: !type.safeParse(undefined).success,
+      ...(description !== undefined && { description }),
+      schema: jsonSchema,
+    };
+  });
+}
+
+function requestBodyOf(route: RouteDoc) {
+  if (route.access === 'signature') {
+    const schema = { type: 'object', description: 'As its sender documents it.' };
+    return { requestBody: { required: true, content: { 'application/json': { schema } } } };
+  }
+  if (!route.body) return {};
+  return {
+    requestBody: { required: true, content: { 'application/json': { schema: namedRef(route.body) } } },
+  };
+}
+
+function answerOf(answer: AnswerDoc) {
+  return {
+    description: answer.description,
+    headers: headersOf(answer.headers ?? {}),
+    content: answer.schema
+      ? { 'application/json': { schema: namedRef(answer.schema) } }
+      : { 'text/plain': { schema: { type: 'string' } } },
+  };
+}
+
+function headersOf(headers: Readonly<Record<string, string>>) {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: 'string' } }]),
+  );
+}
+
+/** One answer a status, which names the codes that it can carry. */
+function problemsOf(route: RouteDoc) {
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of problemCodesOf(route)) {
+    const { status } = PROBLEMS[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return {
+    ...Object.fromEntries([...byStatus].map(([status, codes]) => [status, problemAnswer(status, codes)])),
+    // Said before any route is found.
+    408: problemAnswer(408, ['invalid_request']),
+    431: problemAnswer(431, ['payload_too_large']),
+  };
+}
+
+/** Every problem that the route can be answered with. */
+export function problemCodesOf(route: RouteDoc): ProblemCode[] {
+  const ours: ProblemCode[] = ['internal_error', 'configuration_error'];
+  const shed: ProblemCode[] = ['overloaded', 'too_many_requests'];
+  const input: ProblemCode[] = ['invalid_request'];
+  const body: ProblemCode[] = ['payload_too_large', 'unsupported_media_type'];
+  const isProbe = route.access === 'everybody';
+  return [
+    ...(isProbe ? [] : input),
+    ...(route.access === 'key' ? (['unauthorized'] as const) : []),
+    ...(route.access === 'signature' ? (['invalid_signature'] as const) : []),
+    ...(route.method === 'GET' ? [] : body),
+    ...route.problems,
+    ...(isProbe ? [] : shed),
+    ...(isProbe ? (['internal_error'] as const) : ours),
+  ];
+}
+
+function problemAnswer(status: number, codes: readonly ProblemCode[]) {
+  const headers = {
+    ...(status === 401 &&
+      codes.includes('unauthorized') && { 'www-authenticate': 'Asks for a bearer token.' }),
+    ...((status === 429 || status === 503) && { 'retry-after': 'Seconds to wait before trying again.' }),
+  };
+  return {
+    description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].detail}`).join(' '),
+    headers: headersOf(headers),
+    content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: refOf('Problem') } } },
+  };
+}
+
+function namedRef(schema: z.ZodType) {
+  const name = Object.keys(NAMED_SCHEMAS).find((key) => NAMED_SCHEMAS[key] === schema);
+  if (name === undefined) throw new Error('a schema of the HTTP API has no name in the OpenAPI document');
+  return { $ref: refOf(name) };
+}

@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import {
+  DEFAULT_PAGE_SIZE,
+  jobSchema,
+  linkViewSchema,
+  MAX_PAGE_SIZE,
+  userIdSchema,
+} from '../../contract/schemas';
+import { LINK_STATES } from '../../contract/states';
+
+/** Longest wait of a long poll, in seconds. */
+export const MAX_WAIT_SECONDS = 60;
+const MAX_PAGE_TOKEN_LENGTH = 8192;
+
+/** A whole number in a query, written as digits alone: no sign, exponent, blank or leading zero. */
+function wholeNumber(min: number, max: number) {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^(0|[1-9][0-9]{0,8})$/, message)
+    .transform(Number)
+    .pipe(z.int().min(min, message).max(max, message));
+}
+
+export const userParamsSchema = z.strictObject({ userId: userIdSchema });
+export const jobParamsSchema = z.strictObject({ userId: userIdSchema, job: jobSchema });
+
+export const waitQuerySchema = z.strictObject({
+  waitSeconds: wholeNumber(0, MAX_WAIT_SECONDS).default(0).meta({
+    description: 'How long to wait, in seconds, for the outcome before answering with the state as it is.',
+  }),
+});
+
+export const listQuerySchema = z.strictObject({
+  state: z.enum(LINK_STATES).optional().meta({ description: 'Only links in this state.' }),
+  job: jobSchema.optional().meta({ description: 'Only links with this job.' }),
+  pageSize: wholeNumber(1, MAX_PAGE_SIZE)
+    .default(DEFAULT_PAGE_SIZE)
+    .meta({ description: 'Rows a page, at most.' }),
+  pageToken: z
+    .string()
+    .min(1)
+    .max(MAX_PAGE_TOKEN_LENGTH)
+    .optional()
+    .meta({ description: '`nextPageToken` of the page before, with the same filters.' }),
+});
+
+export const linkListSchema = z.strictObject({
+  links: z.array(linkViewSchema),
+  nextPageToken: z.string().optional().meta({ description: 'Absent on the last page.' }),
+});
+
+export const linkTokenRequestSchema = z.strictObject({
+  userId: userIdSchema,
+  mode: z
+    .literal('update')
+    .optional()
+    .meta({ description: "`update` repairs the user's link; without it the user links a bank afresh." }),
+});
+
+export const runJobRequestSchema = z.strictObject({ job: jobSchema });
+
+export const receivedSchema = z.strictObject({ received: z.literal(true) });

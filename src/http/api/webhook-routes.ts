@@ -1,0 +1,49 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
+import { HttpProblem } from '../server/problems';
+import { type RouteDoc, responseSchemas } from '../server/route';
+
+/** A webhook as it came: nothing of it is known to be true. */
+export interface RawWebhook {
+  rawBody: Buffer;
+  request: FastifyRequest;
+}
+
+export interface WebhookRoute extends RouteDoc {
+  /** Resolves when the sender may forget the webhook; otherwise throws a problem. */
+  take(webhook: RawWebhook): Promise<void>;
+}
+
+/**
+ * Routes that get the raw body, in a scope of their own: everywhere else bodies are parsed. Every content type is
+ * read, up to the limit, because too large (413) is said before wrong type (415), and that before wrong signature.
+ */
+export function addWebhookRoutes(
+  app: FastifyInstance,
+  routes: readonly WebhookRoute[],
+  options: { bodyLimitBytes: number; onRequest: onRequestHookHandler[] },
+): void {
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser(
+      '*',
+      { parseAs: 'buffer', bodyLimit: options.bodyLimitBytes },
+      (_request, body, done) => done(null, body),
+    );
+    for (const route of routes) {
+      scope.route({
+        method: route.method,
+        url: route.url,
+        onRequest: options.onRequest,
+        // Its headers are for browsers.
+        helmet: false,
+        schema: { response: responseSchemas(route) },
+        handler: async (request: FastifyRequest, _reply: FastifyReply) => {
+          if (request.mediaType !== 'application/json') throw new HttpProblem('unsupported_media_type');
+          const rawBody = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+          await route.take({ rawBody, request });
+          return { received: true };
+        },
+      });
+    }
+  });
+}

@@ -1,0 +1,81 @@
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { Registry } from 'prom-client';
+import { withinTemporalDeadline } from './deadline';
+import { statusSchema } from './probe-status';
+import { HttpProblem } from './problems';
+import { logRequests } from './request-log';
+import { type RouteDoc, responseSchemas } from './route';
+import { createServer } from './server';
+
+export interface ProbeDeps {
+  /** Rejects while this process cannot do its work. */
+  checkReady: () => Promise<unknown>;
+  metrics: Registry;
+}
+
+const OPEN = { method: 'GET', tag: 'Operation', access: 'everybody' } as const;
+
+export const LIVEZ: RouteDoc = {
+  ...OPEN,
+  url: '/livez',
+  operationId: 'livez',
+  summary: 'Alive',
+  description: 'Answers as long as the process runs.',
+  answers: { 200: { description: 'The process runs.', schema: statusSchema } },
+  problems: [],
+};
+
+export const READYZ: RouteDoc = {
+  ...OPEN,
+  url: '/readyz',
+  operationId: 'readyz',
+  summary: 'Ready',
+  description: 'Whether Temporal is reachable; answers within 5 s.',
+  answers: { 200: { description: 'Requests can be served.', schema: statusSchema } },
+  problems: ['temporal_unavailable'],
+};
+
+export const METRICS: RouteDoc = {
+  ...OPEN,
+  url: '/metrics',
+  operationId: 'metrics',
+  summary: 'Metrics',
+  description: 'In the text format of Prometheus.',
+  answers: { 200: { description: 'The metrics.' } },
+  problems: [],
+};
+
+export const PROBES = [LIVEZ, READYZ, METRICS];
+
+const config = { isProbe: true };
+
+export function addLivez(app: FastifyInstance): void {
+  app.get(LIVEZ.url, { config, schema: { response: responseSchemas(LIVEZ) } }, async () => ({
+    status: 'alive',
+  }));
+}
+
+/** `/livez`, `/readyz` and `/metrics`. */
+export function addProbes(app: FastifyInstance, { checkReady, metrics }: ProbeDeps): void {
+  addLivez(app);
+  app.get(READYZ.url, { config, schema: { response: responseSchemas(READYZ) } }, async () => {
+    try {
+      await withinTemporalDeadline(checkReady());
+    } catch (error) {
+      throw new HttpProblem('temporal_unavailable', { cause: error });
+    }
+    return { status: 'ready' };
+  });
+  app.get(METRICS.url, { config }, async (_request, reply) => {
+    reply.type(metrics.contentType);
+    return metrics.metrics();
+  });
+}
+
+/** A server with the probes alone, for a process that serves nothing else: the worker. */
+export function createProbeApp(deps: ProbeDeps & { logger: FastifyBaseLogger | false }): FastifyInstance {
+  const app = createServer({ logger: deps.logger, bodyLimitBytes: 1024 });
+  logRequests(app);
+  addProbes(app, deps);
+  return app;
+}

@@ -1,0 +1,84 @@
+import { FAILURE_CLASSES, type FailureClass } from '../../contract/failures';
+import { HttpProblem, isProblemCode, PROBLEMS } from './problems';
+
+/**
+ * The problem that an error is answered with. What is not known to be ours, or to be the caller's fault, is an
+ * `internal_error`: no word of it leaves the process.
+ */
+export function problemOf(error: unknown): HttpProblem {
+  if (error instanceof HttpProblem) return error;
+  if (!(error instanceof Error)) return new HttpProblem('internal_error', { cause: error });
+  return ofLinkClient(error) ?? ofProvider(error) ?? ofFastify(error) ?? internal(error);
+}
+
+function internal(cause: unknown): HttpProblem {
+  return new HttpProblem('internal_error', { cause });
+}
+
+function ofLinkClient(error: Error): HttpProblem | undefined {
+  const code = 'code' in error ? error.code : undefined;
+  if (!isProblemCode(code)) return undefined;
+  const retryAfterSeconds = secondsOf('retryAfterMs' in error ? error.retryAfterMs : undefined);
+  return new HttpProblem(code, {
+    cause: error,
+    ...(PROBLEMS[code].status < 500 && error.message !== '' && { detail: error.message }),
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+  });
+}
+
+/** A ProviderError, told by its shape: this room does not import the providers. */
+function ofProvider(error: Error): HttpProblem | undefined {
+  const failure = 'failure' in error ? error.failure : undefined;
+  if (typeof failure !== 'object' || failure === null || !('failureClass' in failure)) return undefined;
+  const failureClass = FAILURE_CLASSES.find((known) => known === failure.failureClass);
+  if (failureClass === undefined) return undefined;
+  const retryAfterSeconds = secondsOf('retryAfterMs' in failure ? failure.retryAfterMs : undefined);
+  return new HttpProblem(codeOfClass(failureClass), {
+    cause: error,
+    ...(isPassing(failureClass) && retryAfterSeconds !== undefined && { retryAfterSeconds }),
+  });
+}
+
+function isPassing(failureClass: FailureClass): boolean {
+  return failureClass === 'transient' || failureClass === 'rate_limited' || failureClass === 'bank_down';
+}
+
+function codeOfClass(failureClass: FailureClass) {
+  if (isPassing(failureClass)) return 'provider_unavailable';
+  // No other class can be had from a call that names no Item, so the rest is a fault of this service.
+  return failureClass === 'configuration' ? 'configuration_error' : 'internal_error';
+}
+
+function secondsOf(milliseconds: unknown): number | undefined {
+  return typeof milliseconds === 'number' && milliseconds >= 0 ? Math.ceil(milliseconds / 1000) : undefined;
+}
+
+/** Fastify's own errors. Their messages can quote the request, so standing words replace them. */
+function ofFastify(error: Error): HttpProblem | undefined {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const status = 'statusCode' in error ? error.statusCode : undefined;
+  if (!code.startsWith('FST_') && !(error instanceof SyntaxError)) return undefined;
+  switch (status) {
+    case 404:
+      return new HttpProblem('not_found');
+    case 413:
+      return new HttpProblem('payload_too_large');
+    case 415:
+      return new HttpProblem('unsupported_media_type');
+    case 400:
+      return new HttpProblem('invalid_request', detailOf(code, error));
+    default:
+      return undefined;
+  }
+}
+
+function detailOf(code: string, error: Error): { detail: string } | undefined {
+  if (error instanceof SyntaxError || code === 'FST_ERR_CTP_INVALID_JSON_BODY') {
+    return { detail: 'The body is not JSON, or has a key that is not allowed, such as __proto__.' };
+  }
+  if (code === 'FST_ERR_BAD_URL') return { detail: 'The path is not well encoded.' };
+  if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH') {
+    return { detail: 'The body is not as long as Content-Length says.' };
+  }
+  return undefined;
+}

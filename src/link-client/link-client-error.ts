@@ -1,0 +1,126 @@
+import {
+  isGrpcServiceError,
+  QueryNotRegisteredError,
+  ServiceError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
+import { ApplicationFailure, NamespaceNotFoundError } from '@temporalio/common';
+import { PROBLEM_CODES, type ProblemCode } from '../contract/failures';
+import { SafeError } from '../contract/safe-error';
+import { DecryptionError } from '../encryption/authenticated-encryption';
+import { UnknownKeyError } from '../encryption/key-ring';
+import { PayloadRefusedError } from '../encryption/payload-codec';
+import { GRPC_STATUS } from '../temporal/grpc-status';
+
+const RETRY_AFTER_MS = { temporal_unavailable: 5_000, overloaded: 1_000 } as const;
+
+/**
+ * The only error that LinkClient throws, an aborted wait aside. `code` says what happened, as in the HTTP API; `message` is fit for
+ * a caller; `cause` is for the log of this process and stays inside it.
+ */
+export class LinkClientError extends SafeError {
+  readonly code: ProblemCode;
+  /** When to try again, where that helps. */
+  readonly retryAfterMs?: number;
+
+  constructor(code: ProblemCode, message: string, { cause }: { cause?: unknown } = {}) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'LinkClientError';
+    this.code = code;
+    if (code === 'temporal_unavailable' || code === 'overloaded') this.retryAfterMs = RETRY_AFTER_MS[code];
+  }
+}
+
+export function temporalUnavailable(cause?: unknown): LinkClientError {
+  return new LinkClientError('temporal_unavailable', 'Temporal or its worker did not answer in time.', {
+    cause,
+  });
+}
+
+/** What a failed Temporal call means to a caller. Takes anything that was thrown. */
+export function toLinkClientError(error: unknown): LinkClientError {
+  if (error instanceof LinkClientError) return error;
+  if (error instanceof WorkflowUpdateFailedError) return ofUpdateFailure(error);
+  if (
+    error instanceof UnknownKeyError ||
+    error instanceof PayloadRefusedError ||
+    error instanceof DecryptionError
+  ) {
+    const message = 'What Temporal holds does not decrypt with the ENCRYPTION_KEYS of this process.';
+    return new LinkClientError('configuration_error', message, { cause: error });
+  }
+  if (
+    error instanceof WorkflowUpdateRPCTimeoutOrCancelledError ||
+    error instanceof NamespaceNotFoundError ||
+    // The worker could not answer a query: its build is older, or it lacks a key.
+    error instanceof QueryNotRegisteredError
+  ) {
+    return temporalUnavailable(error);
+  }
+  return grpcCodeOf(error) === undefined && !(error instanceof ServiceError)
+    ? new LinkClientError('internal_error', 'Something unexpected went wrong.', { cause: error })
+    : ofServiceError(error);
+}
+
+/** The gRPC status of a client's error or of its cause; undefined where the server did not refuse the call. */
+export function grpcCodeOf(error: unknown): number | undefined {
+  return grpcErrorOf(error)?.code;
+}
+
+function grpcErrorOf(error: unknown): { code: number; details: string } | undefined {
+  if (isGrpcServiceError(error)) return error;
+  if (error instanceof Error && isGrpcServiceError(error.cause)) return error.cause;
+  return undefined;
+}
+
+function ofServiceError(error: unknown): LinkClientError {
+  const { code, details = '' } = grpcErrorOf(error) ?? {};
+  if (code === GRPC_STATUS.RESOURCE_EXHAUSTED) {
+    return new LinkClientError('overloaded', 'Temporal asks to slow down.', { cause: error });
+  }
+  if (code === GRPC_STATUS.INVALID_ARGUMENT) {
+    return /search attribute/i.test(details)
+      ? new LinkClientError(
+          'configuration_error',
+          'The Temporal namespace lacks the search attributes of this service.',
+          {
+            cause: error,
+          },
+        )
+      : new LinkClientError('internal_error', 'Temporal refused the request.', { cause: error });
+  }
+  return temporalUnavailable(error);
+}
+
+/** An update's refusal carries its code as the type of an ApplicationFailure, at any depth of causes. */
+export function updateFailureType(error: unknown): string | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof ApplicationFailure && cause.type) return cause.type;
+  }
+  return undefined;
+}
+
+const MESSAGES: Partial<Record<ProblemCode, string>> = {
+  not_linked: 'No link of this user is open.',
+  not_needed: 'The link needs no repair.',
+  still_needs_attention: 'The bank still asks for a sign-in.',
+  job_not_found: 'The link has no such job.',
+};
+
+function ofUpdateFailure(error: WorkflowUpdateFailedError): LinkClientError {
+  const type = updateFailureType(error);
+  // The server's own name for an update whose run closed under it.
+  if (type === 'AcceptedUpdateCompletedWorkflow') return notLinked(error);
+  if (type === 'bank_unavailable' || type === 'provider_rejected') {
+    return new LinkClientError('provider_unavailable', 'The bank or Plaid did not take the request.', {
+      cause: error,
+    });
+  }
+  const code = PROBLEM_CODES.find((known) => known === type) ?? 'internal_error';
+  return new LinkClientError(code, MESSAGES[code] ?? 'The link could not do this.', { cause: error });
+}
+
+export function notLinked(cause?: unknown): LinkClientError {
+  return new LinkClientError('not_linked', MESSAGES.not_linked ?? '', { cause });
+}

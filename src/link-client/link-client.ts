@@ -1,0 +1,354 @@
+import {
+  Client,
+  type Connection,
+  type WorkflowClient,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
+import type { Job } from '../contract/jobs';
+import { DEFAULT_TASK_QUEUE, SIGNALS, UPDATES, workflowIdOf } from '../contract/names';
+import {
+  type JobResult,
+  jobSchema,
+  type LinkToken,
+  type LinkView,
+  type StartLink,
+  startLinkSchema,
+  userIdSchema,
+} from '../contract/schemas';
+import { isFinal } from '../contract/states';
+import type {
+  AtomicWebhookSignal,
+  PlaidWebhookSignal,
+  RepairLinkTokenAnswer,
+  RunJobUpdate,
+  TokenSealer,
+} from '../contract/workflow';
+import { createDataConverter } from '../encryption/data-converter';
+import { type KeyRing, parseKeyRing } from '../encryption/key-ring';
+import { createTokenSealer } from '../encryption/token-sealer';
+import { connectTemporal, DEFAULT_NAMESPACE } from '../temporal/connection';
+import { requestIdInterceptor } from '../temporal/request-id';
+import { CallDeadline } from './call-deadline';
+import { JobWaiter, type WaitOptions } from './job-waiter';
+import { Turns } from './keyed-limit';
+import { LinkClientError, notLinked, temporalUnavailable, toLinkClientError } from './link-client-error';
+import type { ConnectOptions, LinkClientOptions } from './link-client-options';
+import { type LinkPage, type ListLinks, listLinks } from './link-list';
+import { isOpen, LinkReader } from './link-reader';
+import { startLink } from './link-start';
+
+export type { ConnectOptions, LinkClientOptions } from './link-client-options';
+
+const DEFAULT_CALL_TIMEOUT_MS = 4_000;
+const DEFAULT_REPAIR_TIMEOUT_MS = 20_000;
+const DEFAULT_MAX_WAITS = 1_000;
+/** To one link. Temporal fails the workflow task of a link that is sent more than it can buffer meanwhile. */
+const SIGNALS_AT_ONCE = 4;
+
+/**
+ * Starts, reads and ends links. Every method rejects with {@link LinkClientError} alone (an aborted wait apart): with
+ * `temporal_unavailable` within 5 s when Temporal, or the worker where one is needed, does not answer; with
+ * `invalid_request` for values of the wrong shape.
+ */
+export class LinkClient {
+  readonly #client: WorkflowClient;
+  readonly #keyRing: KeyRing;
+  readonly #sealer: TokenSealer;
+  readonly #reader: LinkReader;
+  readonly #waiter: JobWaiter;
+  readonly #signals = new Turns(SIGNALS_AT_ONCE);
+  readonly #taskQueue: string;
+  readonly #eagerStart: boolean;
+  readonly #callTimeoutMs: number;
+  readonly #repairTimeoutMs: number;
+  #ownConnection: Connection | undefined;
+
+  constructor({
+    client,
+    keyRing,
+    taskQueue = DEFAULT_TASK_QUEUE,
+    callTimeoutMs = DEFAULT_CALL_TIMEOUT_MS,
+    repairTimeoutMs = DEFAULT_REPAIR_TIMEOUT_MS,
+    maxWaits = DEFAULT_MAX_WAITS,
+    eagerStart = false,
+  }: LinkClientOptions) {
+    this.#client = 'workflow' in client ? client.workflow : client;
+    this.#keyRing = keyRing;
+    this.#sealer = createTokenSealer(keyRing);
+    this.#reader = new LinkReader(this.#client, { callTimeoutMs });
+    this.#waiter = new JobWaiter(this.#client, { callTimeoutMs, maxWaits });
+    this.#taskQueue = taskQueue;
+    this.#eagerStart = eagerStart;
+    this.#callTimeoutMs = callTimeoutMs;
+    this.#repairTimeoutMs = repairTimeoutMs;
+  }
+
+  /**
+   * A client with a connection of its own, for a backend; end it with {@link close}. Rejects with `temporal_unavailable`
+   * when Temporal cannot be reached, and throws `KeyRingFormatError` for malformed keys.
+   */
+  static async connect(options: ConnectOptions): Promise<LinkClient> {
+    const {
+      address,
+      tls,
+      apiKey,
+      metadata,
+      namespace = DEFAULT_NAMESPACE,
+      encryptionKeys,
+      ...rest
+    } = options;
+    const keyRing = parseKeyRing(encryptionKeys);
+    const connectionOptions = {
+      ...(address !== undefined && { address }),
+      ...(tls !== undefined && { tls }),
+      ...(apiKey !== undefined && { apiKey }),
+      ...(metadata !== undefined && { metadata }),
+    };
+    let connection: Connection;
+    try {
+      connection = await connectTemporal({ connectConfig: { connectionOptions, namespace }, lazy: false });
+    } catch (error) {
+      throw temporalUnavailable(error);
+    }
+    const dataConverter = createDataConverter({ keyRing, namespace });
+    const client = new LinkClient({
+      ...rest,
+      client: new Client({
+        connection,
+        namespace,
+        dataConverter,
+        interceptors: { workflow: [requestIdInterceptor] },
+      }),
+      keyRing,
+    });
+    client.#ownConnection = connection;
+    return client;
+  }
+
+  /** Ends waits under way, and the connection where {@link connect} made it. */
+  async close(): Promise<void> {
+    this.#waiter.close();
+    await this.#ownConnection?.close();
+  }
+
+  /**
+   * Starts a link. The same request again while it is open gives that link with `created: false`. Needs no worker.
+   * Codes: `already_linked` when another request's link is open; it is left untouched.
+   */
+  async start(request: StartLink): Promise<{ link: LinkView; created: boolean }> {
+    const valid = parsed(startLinkSchema, request);
+    const dependencies = {
+      client: this.#client,
+      reader: this.#reader,
+      keyRing: this.#keyRing,
+      sealer: this.#sealer,
+      taskQueue: this.#taskQueue,
+      eagerStart: this.#eagerStart,
+    };
+    return this.#run((deadline) => startLink(dependencies, valid, deadline));
+  }
+
+  /** The newest link of a user, open or closed. Codes: `link_not_found`. */
+  async get(userId: string): Promise<LinkView> {
+    parsed(userIdSchema, userId);
+    return this.#run((deadline) => this.#reader.read(userId, deadline));
+  }
+
+  /** A page of links, one a user, the newest; by state and job. */
+  async list(request: ListLinks = {}): Promise<LinkPage> {
+    return this.#run((deadline) =>
+      listLinks({ client: this.#client, reader: this.#reader, keyRing: this.#keyRing, deadline }, request),
+    );
+  }
+
+  /** Runs a further job, or one again; joins a run that is under way. Codes: `not_linked`. */
+  async runJob(userId: string, job: Job): Promise<LinkView> {
+    parsed(jobSchema, job);
+    const update: RunJobUpdate = { job };
+    return this.#update<LinkView>(userId, UPDATES.runJob, update);
+  }
+
+  /**
+   * A job's state and newest result, at once when it is settled, else once it settles or `waitMs` is over. Codes:
+   * `link_not_found`, `job_not_found`, `overloaded`. An aborted wait rejects with the signal's reason.
+   */
+  async waitForJob(userId: string, job: Job, options: WaitOptions = {}): Promise<JobResult> {
+    parsed(userIdSchema, userId);
+    parsed(jobSchema, job);
+    try {
+      return await this.#waiter.wait(userId, job, options);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      throw toLinkClientError(error);
+    }
+  }
+
+  /**
+   * Ends a link: the view is `unlinking`, or its last one where the link has closed, within `waitMs` if that is given.
+   * Repeating it does nothing more. A read that fails after a wait does so within `waitMs` and a call's timeout. Codes:
+   * `link_not_found`.
+   */
+  async unlink(userId: string, { waitMs = 0 }: { waitMs?: number } = {}): Promise<LinkView> {
+    parsed(userIdSchema, userId);
+    const cancel = (deadline: CallDeadline) => this.#cancel(userId, deadline);
+    const read = (deadline: CallDeadline) => this.#reader.read(userId, deadline);
+    if (waitMs <= 0) {
+      return this.#run(async (deadline) => {
+        const runId = await cancel(deadline);
+        return unlinking(await read(deadline), runId);
+      });
+    }
+    const endAt = Date.now() + waitMs;
+    const runId = await this.#run(cancel);
+    const hasClosed = runId !== undefined && (await this.#untilClosed(userId, runId, waitMs));
+    // The last view of a long link takes a worker a while: it goes through all that was.
+    const remainingMs = hasClosed ? endAt - Date.now() : 0;
+    return unlinking(await this.#run(read, Math.max(remainingMs, this.#callTimeoutMs)), runId);
+  }
+
+  /**
+   * A Link token of update mode for a link that needs attention. Codes: `not_linked`, `not_needed`,
+   * `provider_unavailable`, `configuration_error`.
+   */
+  async createRepairLinkToken(userId: string): Promise<LinkToken> {
+    const answer = await this.#update<RepairLinkTokenAnswer>(userId, UPDATES.createRepairLinkToken);
+    try {
+      const linkToken = this.#sealer.open('linkToken', userId, answer.sealedLinkToken);
+      return { linkToken, expiration: answer.expiration };
+    } catch (error) {
+      throw toLinkClientError(error);
+    }
+  }
+
+  /**
+   * The user has been through update mode: the link looks at the Item and goes on. Codes: `not_linked`, `not_needed`,
+   * `still_needs_attention`, `provider_unavailable`, `configuration_error`.
+   */
+  async confirmRepair(userId: string): Promise<LinkView> {
+    return this.#update<LinkView>(userId, UPDATES.confirmRepair);
+  }
+
+  /** Hands a webhook of Atomic's to the link. Taken for good once this resolves; needs no worker. */
+  async signalAtomicWebhook(
+    userId: string,
+    signal: AtomicWebhookSignal,
+  ): Promise<'delivered' | 'no_open_link'> {
+    return this.#signal(userId, SIGNALS.atomicWebhook, signal);
+  }
+
+  /** Hands a webhook of Plaid's to the link. Taken for good once this resolves; needs no worker. */
+  async signalPlaidWebhook(
+    userId: string,
+    signal: PlaidWebhookSignal,
+  ): Promise<'delivered' | 'no_open_link'> {
+    return this.#signal(userId, SIGNALS.plaidWebhook, signal);
+  }
+
+  /** Resolves when Temporal answers for the namespace. */
+  async checkReachable(): Promise<void> {
+    const { namespace } = this.#client.options;
+    await this.#run((deadline) =>
+      deadline.call(() => this.#client.workflowService.describeNamespace({ namespace })),
+    );
+  }
+
+  async #run<T>(
+    operation: (deadline: CallDeadline) => Promise<T>,
+    timeoutMs = this.#callTimeoutMs,
+  ): Promise<T> {
+    try {
+      return await operation(new CallDeadline(this.#client.connection, timeoutMs));
+    } catch (error) {
+      throw toLinkClientError(error);
+    }
+  }
+
+  /** The run that was asked to end; undefined when the link has closed. */
+  async #cancel(userId: string, deadline: CallDeadline): Promise<string | undefined> {
+    const description = await this.#reader.describe(userId, deadline);
+    if (!isOpen(description)) return undefined;
+    const { runId } = description;
+    const firstExecutionRunId = description.raw.workflowExecutionInfo?.firstRunId;
+    const handle = this.#client.getHandle(workflowIdOf(userId), undefined, {
+      ...(firstExecutionRunId && { firstExecutionRunId }),
+    });
+    try {
+      await deadline.call(() => handle.cancel());
+      return runId;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Whether the run and those that continue it have closed, in whatever way, before time is up. */
+  async #untilClosed(userId: string, runId: string, waitMs: number): Promise<boolean> {
+    const result = () => this.#client.result(workflowIdOf(userId), runId, { followRuns: true });
+    const deadline = new CallDeadline(this.#client.connection, waitMs);
+    try {
+      await deadline.call(result, { longPoll: true });
+      return true;
+    } catch (error) {
+      // Whether Temporal is there at all is seen by the read that follows.
+      return error instanceof WorkflowFailedError;
+    }
+  }
+
+  /** The worker has to take the update within a call's time; what it does then may ask a provider and take longer. */
+  async #update<Result>(userId: string, name: string, argument?: object): Promise<Result> {
+    parsed(userIdSchema, userId);
+    const { connection } = this.#client;
+    const handle = this.#client.getHandle(workflowIdOf(userId));
+    try {
+      const accepted = await new CallDeadline(connection, this.#callTimeoutMs).call(() =>
+        argument === undefined
+          ? handle.startUpdate<Result, []>(name, { waitForStage: 'ACCEPTED' })
+          : handle.startUpdate<Result, [object]>(name, { args: [argument], waitForStage: 'ACCEPTED' }),
+      );
+      return await new CallDeadline(connection, this.#repairTimeoutMs).call(() => accepted.result());
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) throw notLinked(error);
+      throw toLinkClientError(error);
+    }
+  }
+
+  async #signal(userId: string, name: string, argument: object): Promise<'delivered' | 'no_open_link'> {
+    parsed(userIdSchema, userId);
+    const handle = this.#client.getHandle(workflowIdOf(userId));
+    return this.#run(async (deadline) => {
+      try {
+        const send = () => deadline.call(() => handle.signal<[object]>(name, argument));
+        await deadline.call(() => this.#signals.take(userId, send));
+        return 'delivered';
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return 'no_open_link';
+        throw error;
+      }
+    });
+  }
+}
+
+/** A link that was asked to end is unlinking, even where its view was read a moment before it took note. */
+function unlinking(view: LinkView, cancelledRunId: string | undefined): LinkView {
+  return cancelledRunId === undefined || isFinal(view.state) ? view : { ...view, state: 'unlinking' };
+}
+
+/** As much of a zod schema as is used here. */
+interface Schema<T> {
+  safeParse(
+    value: unknown,
+  ):
+    | { success: true; data: T }
+    | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } };
+}
+
+/** The problems name fields and rules, never a value. */
+function parsed<T>(schema: Schema<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(({ path, message }) =>
+    path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`,
+  );
+  throw new LinkClientError('invalid_request', problems.join('; '));
+}

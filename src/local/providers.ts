@@ -1,0 +1,65 @@
+import { Secret } from '../settings/secret';
+import type { AtomicSettings, LocalSettings, PlaidSettings } from '../settings/types';
+import { startAtomicSimulator, startPlaidSimulator } from '../simulators';
+
+type PlaidSimulator = Awaited<ReturnType<typeof startPlaidSimulator>>;
+type AtomicSimulator = Awaited<ReturnType<typeof startAtomicSimulator>>;
+
+/** Accepted by the simulators alone. */
+const SIMULATED = { clientId: 'simulated-client', key: 'simulated-key', secret: 'simulated-secret' } as const;
+
+export interface LocalProviders {
+  plaid: PlaidSettings;
+  atomic: AtomicSettings;
+  /** Undefined where the settings name real credentials. */
+  plaidSimulator: PlaidSimulator | undefined;
+  atomicSimulator: AtomicSimulator | undefined;
+  close(): Promise<void>;
+}
+
+/**
+ * The real providers where the settings name their credentials, else simulators. `jobDelayMs` is how long a simulated job
+ * of Atomic's takes. The simulated Atomic knows from a simulated Plaid which processor tokens live.
+ */
+export async function startLocalProviders(
+  settings: LocalSettings,
+  { publicUrl, jobDelayMs }: { publicUrl: string; jobDelayMs: number },
+): Promise<LocalProviders> {
+  const plaidSimulator = settings.plaid
+    ? undefined
+    : await startPlaidSimulator({
+        clientId: SIMULATED.clientId,
+        secret: SIMULATED.secret,
+        // Plaid's Sandbox knows no user; ours reads it from where the Item's webhooks go.
+        userOfWebhookUrl: (url) => /\/webhooks\/plaid\/([^/]+)$/.exec(url)?.[1],
+      });
+  const atomicSimulator = settings.atomic
+    ? undefined
+    : await startAtomicSimulator({
+        apiKey: SIMULATED.key,
+        apiSecret: SIMULATED.secret,
+        webhookUrl: `${publicUrl}/webhooks/atomic`,
+        ...(plaidSimulator && {
+          isProcessorTokenLive: (token: string) => plaidSimulator.isProcessorTokenLive(token),
+        }),
+        settings: { jobDelayMs },
+      });
+  return {
+    plaid: settings.plaid ?? {
+      clientId: new Secret(SIMULATED.clientId),
+      secret: new Secret(SIMULATED.secret),
+      baseUrl: plaidSimulator?.url ?? '',
+    },
+    atomic: settings.atomic ?? {
+      apiKey: new Secret(SIMULATED.key),
+      apiSecret: new Secret(SIMULATED.secret),
+      baseUrl: atomicSimulator?.url ?? '',
+      contract: {},
+    },
+    plaidSimulator,
+    atomicSimulator,
+    async close() {
+      await Promise.all([plaidSimulator?.close(), atomicSimulator?.close()]);
+    },
+  };
+}

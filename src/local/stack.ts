@@ -1,0 +1,189 @@
+/** Everything in one process, for `npm start` and `npm run demo`: Temporal aside, which is a child of it. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { keepSearchAttributes } from '../process/keep-search-attributes';
+import { urlOf } from '../process/listen';
+import type { Running, StartContext } from '../process/run-entry';
+import { startApi } from '../process/start-api';
+import { startCodec } from '../process/start-codec';
+import { StartError } from '../process/start-error';
+import { atomicOf, keyRingOf, plaidOf } from '../process/wiring';
+import type { Atomic, Plaid } from '../providers/types';
+import type { ApiKeySetting } from '../settings/rules';
+import { Secret } from '../settings/secret';
+import type { LocalSettings } from '../settings/types';
+import { DATA_FOLDER, ensureDataFolder } from '../system/data-folder';
+import { claimPort } from '../system/free-port';
+import { connectWhenReady } from '../worker/connect-when-ready';
+import { workerMetrics } from '../worker/metrics';
+import { installRuntime } from '../worker/sdk-runtime';
+import { loadWorkflows, startWorker } from '../worker/start-worker';
+import { type LocalProviders, startLocalProviders } from './providers';
+import { startLocalTemporal } from './temporal';
+
+/** Of `npm start` and the demo where API_KEYS is not set: no secret, and of no use anywhere else. */
+export const DEVELOPMENT_API_KEY = 'dev-key-for-this-machine';
+/** Steps in flight are cut off sooner than in production: somebody waits at a terminal. */
+const DRAIN_MS = 3_000;
+
+const LOOPBACK = '127.0.0.1';
+
+export interface LocalStackOptions extends StartContext<LocalSettings> {
+  env: { PATH?: string | undefined; XDG_CACHE_HOME?: string | undefined };
+  taskQueue: string;
+  /** Wanted ports. Temporal's and the UI's give way to free ones when they are taken; 0 takes a free one. */
+  ports: { api: number; codec: number; temporal: number; ui: number };
+  dbFile?: string;
+  jobDelayMs: number;
+  say: (line: string) => void;
+  /** Wraps the clients of the providers, to watch their calls. */
+  watch?: { plaid(plaid: Plaid): Plaid; atomic(atomic: Atomic): Atomic };
+}
+
+export interface LocalStack extends Running {
+  ended: Promise<void>;
+  apiUrl: string;
+  publicUrl: string;
+  /** To show to the developer; undefined where API_KEYS names secret ones. */
+  shownApiKey: string | undefined;
+  apiKey: Secret;
+  codecUrl: string;
+  temporalAddress: string;
+  uiUrl: string | undefined;
+  namespace: string;
+  plaid: Plaid;
+  providers: LocalProviders;
+}
+
+/** Starts it all, each part once those it needs are there. What was started is stopped again when a later part fails. */
+export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
+  const undo: (() => Promise<unknown>)[] = [];
+  const closeAll = async () => {
+    for (const close of undo.splice(0).reverse()) await close();
+  };
+  try {
+    return { ...(await start(options, undo)), close: closeAll };
+  } catch (error) {
+    await closeAll().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function start(
+  options: LocalStackOptions,
+  undo: (() => Promise<unknown>)[],
+): Promise<Omit<LocalStack, 'close'>> {
+  const { settings, logger, stop, ports, taskQueue, dbFile, say, watch } = options;
+  const { http, work } = settings;
+  const { namespace } = settings.temporal;
+  await ensureDataFolder(DATA_FOLDER);
+  const keyRing = await keyRingOf(settings.temporal, logger);
+  const { readMetrics } = await installRuntime({ logger, otlpEndpoint: work.otlpEndpoint });
+  const { interceptor } = workerMetrics(readMetrics);
+
+  const apiPort = await claimOwnPort(http.host, ports.api, 'PORT');
+  const apiUrl = urlOf(http.host, apiPort);
+  const publicUrl = http.publicUrl ?? apiUrl;
+  const uiPort = await claimOrFree(ports.ui);
+  const codec = await startCodec({
+    codec: {
+      ...settings.codec,
+      port: ports.codec,
+      uiOrigins: [...settings.codec.uiOrigins, `http://localhost:${uiPort}`, urlOf(LOOPBACK, uiPort)],
+    },
+    namespace,
+    keyRing,
+    logger,
+  });
+  undo.push(codec.close);
+
+  // Takes as long as the server needs to start.
+  const bundle = loadWorkflows(logger);
+  bundle.catch(() => undefined);
+  const temporal = await startLocalTemporal(settings, options.env, {
+    port: await claimOrFree(ports.temporal),
+    uiPort,
+    codecEndpoint: codec.url,
+    ...(dbFile !== undefined && { dbFile }),
+    say,
+  });
+  undo.push(temporal.stop);
+  const { connectConfig } = temporal;
+  const connection = await connectWhenReady({ connectConfig, namespace, logger, stop, patienceMs: 15_000 });
+  undo.push(() => connection.close());
+  if (settings.given.temporal) {
+    const attributes = keepSearchAttributes({ connection, namespace, logger });
+    stop.addEventListener('abort', attributes.stop, { once: true });
+    await attributes.done;
+  }
+
+  const providers = await startLocalProviders(settings, { publicUrl, jobDelayMs: options.jobDelayMs });
+  undo.push(providers.close);
+  const plaid = plaidOf(providers.plaid);
+  const atomic = atomicOf(providers.atomic);
+  const worker = await startWorker({
+    connection,
+    namespace,
+    taskQueue,
+    keyRing,
+    plaid: watch ? watch.plaid(plaid) : plaid,
+    atomic: watch ? watch.atomic(atomic) : atomic,
+    work,
+    interceptor,
+    bundle,
+    logger,
+    drainMs: DRAIN_MS,
+  });
+  undo.push(worker.close);
+  const apiKeys = settings.apiKeys ?? [developmentKey()];
+  const api = await startApi({
+    connection,
+    namespace,
+    taskQueue,
+    keyRing,
+    plaid,
+    http: { ...http, port: apiPort, publicUrl },
+    secrets: {
+      apiKeys,
+      atomicWebhookSecrets:
+        settings.atomicWebhookSecrets.length > 0
+          ? settings.atomicWebhookSecrets
+          : [providers.atomic.apiSecret],
+    },
+    logger,
+    eagerStart: true,
+  });
+  undo.push(api.close);
+  while (!worker.isPolling()) await sleep(10, undefined, { signal: stop });
+
+  return {
+    ended: Promise.race([temporal.ended, worker.ended]).then(() => {
+      throw new StartError('A part of it ended by itself.');
+    }),
+    apiUrl,
+    publicUrl,
+    shownApiKey: settings.apiKeys ? undefined : DEVELOPMENT_API_KEY,
+    apiKey: (apiKeys[0] ?? developmentKey()).key,
+    codecUrl: codec.url,
+    temporalAddress: temporal.address,
+    uiUrl: temporal.uiUrl,
+    namespace,
+    plaid,
+    providers,
+  };
+}
+
+function developmentKey(): ApiKeySetting {
+  return { name: 'development', key: new Secret(DEVELOPMENT_API_KEY) };
+}
+
+async function claimOwnPort(host: string, port: number, variable: string): Promise<number> {
+  try {
+    return await claimPort(host, port);
+  } catch {
+    throw new StartError(`Port ${port} on ${host} is taken. End what uses it, or set ${variable}.`);
+  }
+}
+
+async function claimOrFree(port: number): Promise<number> {
+  return claimPort(LOOPBACK, port).catch(() => claimPort(LOOPBACK, 0));
+}

@@ -1,0 +1,94 @@
+import type { Logger as TemporalLogger } from '@temporalio/worker';
+import pino, { type DestinationStream, type Logger } from 'pino';
+import type { LogLevel } from './log-level';
+import { hasSafeMessage, isError, loggable, loggedError } from './loggable';
+
+export type { Logger } from 'pino';
+
+export interface LoggerOptions {
+  /** Of the process: `api`, `worker`. */
+  name: string;
+  level: LogLevel;
+  /** Default: standard output. */
+  destination?: DestinationStream;
+}
+
+/**
+ * JSON lines. Errors are cut down to allow-listed fields wherever they turn up in a line, and the message of a foreign
+ * error never becomes the line's.
+ */
+export function createLogger({ name, level, destination = pino.destination(1) }: LoggerOptions): Logger {
+  const options = {
+    name,
+    level,
+    serializers: { err: toLoggable, error: toLoggable },
+    formatters: {
+      level: (label: string) => ({ level: label }),
+      log: (fields: Record<string, unknown>) =>
+        Object.fromEntries(Object.entries(fields).map(([field, value]) => [field, toLoggable(value)])),
+    },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    hooks: {
+      // pino would take the message of an error for the line's, and print errors among the arguments whole.
+      logMethod(this: Logger, args: unknown[], method: (...args: unknown[]) => void) {
+        const [first, message, ...rest] = args;
+        if (isError(first)) {
+          method.call(this, { err: first }, messageBeside(first, message), ...rest.map(printed));
+        } else if (isRecord(first)) {
+          const error = [first.err, first.error].find(isError);
+          const text = error || message !== undefined ? [messageBeside(error, message)] : [];
+          method.call(this, first, ...text, ...rest.map(printed));
+        } else {
+          method.call(this, ...args.map(printed));
+        }
+      },
+    },
+  } satisfies pino.LoggerOptions;
+  return pino(options, destination);
+}
+
+/** The Temporal SDK's lines, and those of workflows and activities, as lines of ours. */
+export function temporalLogger(logger: Logger): TemporalLogger {
+  const write =
+    (level: 'trace' | 'debug' | 'info' | 'warn' | 'error') => (message: string, meta?: object) => {
+      logger[level]({ ...meta }, message);
+    };
+  const [trace, debug, info, warn, error] = [
+    write('trace'),
+    write('debug'),
+    write('info'),
+    write('warn'),
+    write('error'),
+  ];
+  const byLevel = { TRACE: trace, DEBUG: debug, INFO: info, WARN: warn, ERROR: error };
+  return {
+    log: (level, message, meta) => byLevel[level](message, meta),
+    trace,
+    debug,
+    info,
+    warn,
+    error,
+  };
+}
+
+/** pino hands values that its formatter has seen to the serializers again. */
+function toLoggable(value: unknown): unknown {
+  return loggable(value);
+}
+
+/** The line's message: the one given, unless it only repeats what a foreign error says. */
+function messageBeside(error: Error | undefined, message: unknown): string {
+  const text = typeof message === 'string' ? message : undefined;
+  if (!error) return text ?? '';
+  const repeats = text === undefined || (error.message !== '' && text.includes(error.message));
+  if (!repeats) return text;
+  return hasSafeMessage(error) ? error.message : error.name;
+}
+
+function printed(value: unknown): unknown {
+  return isError(value) ? loggedError(value).name : value;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

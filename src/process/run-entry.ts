@@ -1,0 +1,125 @@
+/** What every entry point does around its own work: settings, log, signals, exit. */
+import type { DestinationStream } from 'pino';
+import type { LogLevel } from '../logging/log-level';
+import { loggedError } from '../logging/loggable';
+import { createLogger, type Logger } from '../logging/logger';
+import { readEnvFile, withEnvFile } from '../settings/env-file';
+import type { ProcessSettings } from '../settings/types';
+import { type Env, SettingsError } from '../settings/variable';
+import { StartError } from './start-error';
+
+/** Something that runs until it is closed. */
+export interface Running {
+  /** Takes nothing new, finishes what it has, frees what it holds. */
+  close(): Promise<void>;
+  /** Settles when it ends by itself: resolves when its work is done, rejects when it cannot go on. */
+  ended?: Promise<void>;
+  /** On SIGHUP. */
+  reload?(): void;
+}
+
+export interface StartContext<Settings> {
+  settings: Settings;
+  logger: Logger;
+  /** Aborts when the process was asked to stop before its start was over. */
+  stop: AbortSignal;
+}
+
+export interface Entry<Settings extends ProcessSettings> {
+  name: string;
+  readSettings(env: Env): Settings;
+  start(context: StartContext<Settings>): Promise<Running>;
+  /** Where `LOG_LEVEL` is not set. Default `info`. */
+  logLevel?: LogLevel;
+  /** Default: standard output. */
+  logTo?: DestinationStream;
+}
+
+/** Two deliveries of one Ctrl-C: from the terminal, and from npm, which passes it on. */
+const SAME_SIGNAL_MS = 750;
+const STOP_DURING_START_MS = 3_000;
+const EXIT_CODE_OF_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/** The environment, with `.env` of the working directory behind it. */
+export function readEnvironment(): Env {
+  return withEnvFile(process.env, readEnvFile());
+}
+
+/**
+ * Runs an entry point to its end, and the process with it. Exit codes: 0 when it was asked to stop or its work is done, 1
+ * for wrong settings or a failure, 128 and the signal's number for a second signal.
+ */
+export async function runEntry<Settings extends ProcessSettings>(entry: Entry<Settings>): Promise<void> {
+  let settings: Settings;
+  try {
+    settings = entry.readSettings(readEnvironment());
+  } catch (error) {
+    exitOnBadSettings(entry.name, error);
+  }
+  const logger = createLogger({
+    name: entry.name,
+    level: settings.logLevel ?? entry.logLevel ?? 'info',
+    ...(entry.logTo && { destination: entry.logTo }),
+  });
+  // Node would print the error whole, and with it whatever an HTTP client has hung on it.
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ err: error }, 'uncaught exception');
+    process.exit(1);
+  });
+  const asked = untilAskedToStop(logger);
+  let started = false;
+  try {
+    asked.signal.addEventListener('abort', () => {
+      // A start that is not over by then does not watch for it; there is nothing to drain yet.
+      setTimeout(() => started || process.exit(0), STOP_DURING_START_MS).unref();
+    });
+    const running = await entry.start({ settings, logger, stop: asked.signal });
+    started = true;
+    if (running.reload) process.on('SIGHUP', () => running.reload?.());
+    await Promise.race([asked.promise, running.ended ?? asked.promise]);
+    await running.close();
+    process.exit(0);
+  } catch (error) {
+    if (asked.signal.aborted && isAbort(error)) process.exit(0);
+    const isForPeople = error instanceof StartError;
+    if (isForPeople) process.stderr.write(`${entry.name}: ${error.message}\n`);
+    // A command at a terminal has said it once.
+    if (!isForPeople || !entry.logTo) logger.fatal({ err: error }, 'cannot go on');
+    process.exit(1);
+  }
+}
+
+/** Prints what is wrong with the settings, and ends the process. */
+export function exitOnBadSettings(name: string, error: unknown): never {
+  const text =
+    error instanceof SettingsError
+      ? `processor-link ${name} cannot start. ${error.message}`
+      : `processor-link ${name} cannot start: ${JSON.stringify(loggedError(error))}`;
+  process.stderr.write(`${text}\n`);
+  process.exit(1);
+}
+
+function untilAskedToStop(logger: Logger): { promise: Promise<void>; signal: AbortSignal } {
+  const controller = new AbortController();
+  let askedAtMs: number | undefined;
+  const promise = new Promise<void>((resolve) => {
+    const onSignal = (name: keyof typeof EXIT_CODE_OF_SIGNAL) => {
+      if (askedAtMs === undefined) {
+        askedAtMs = performance.now();
+        logger.info({ signal: name }, 'stopping');
+        controller.abort();
+        resolve();
+      } else if (performance.now() - askedAtMs > SAME_SIGNAL_MS) {
+        logger.warn({ signal: name }, 'stopping at once');
+        process.exit(EXIT_CODE_OF_SIGNAL[name]);
+      }
+    };
+    process.on('SIGINT', () => onSignal('SIGINT'));
+    process.on('SIGTERM', () => onSignal('SIGTERM'));
+  });
+  return { promise, signal: controller.signal };
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}

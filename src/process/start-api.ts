@@ -1,0 +1,126 @@
+import { Client, type ConnectionLike } from '@temporalio/client';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { createDataConverter } from '../encryption/data-converter';
+import type { KeyRing } from '../encryption/key-ring';
+import { createApp } from '../http/api/app';
+import type { ApiKey, LinkGateway } from '../http/api/deps';
+import { LinkClient } from '../link-client/link-client';
+import type { Logger } from '../logging/logger';
+import type { Plaid } from '../providers/types';
+import type { ApiKeySetting } from '../settings/rules';
+import type { CallerSecrets, HttpSettings } from '../settings/types';
+import { claimPort } from '../system/free-port';
+import { requestIdInterceptor, servingRequest } from '../temporal/request-id';
+import { keepSearchAttributes } from './keep-search-attributes';
+import { listenOn, urlOf } from './listen';
+import type { Running } from './run-entry';
+import { plaidVerifierOf } from './wiring';
+
+export interface ApiOptions {
+  connection: ConnectionLike;
+  namespace: string;
+  taskQueue: string;
+  keyRing: KeyRing;
+  plaid: Plaid;
+  http: HttpSettings;
+  secrets: CallerSecrets;
+  logger: Logger;
+  /** The connection is shared with a worker of this process. */
+  eagerStart?: boolean;
+}
+
+export interface RunningApi extends Running {
+  /** Where it listens. */
+  url: string;
+  /** From now on these keys and secrets count. */
+  use(secrets: CallerSecrets): void;
+}
+
+/** The HTTP API, listening. It does not wait for Temporal: routes that need it answer 503 until it is there. */
+export async function startApi(options: ApiOptions): Promise<RunningApi> {
+  const { connection, namespace, taskQueue, keyRing, plaid, http, logger } = options;
+  const dataConverter = createDataConverter({ keyRing, namespace });
+  const client = new Client({
+    connection,
+    namespace,
+    dataConverter,
+    interceptors: { workflow: [requestIdInterceptor] },
+  });
+  const links = new LinkClient({
+    client,
+    keyRing,
+    taskQueue,
+    ...(options.eagerStart && { eagerStart: true }),
+  });
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+
+  let current = httpSecrets(options.secrets);
+  // Plaid is told where to send webhooks, so the port has to be known before anything listens on it.
+  const port = http.port === 0 ? await claimPort(http.host, 0) : http.port;
+  const url = urlOf(http.host, port);
+  const publicUrl = http.publicUrl ?? url;
+  const app = createApp({
+    links: followed(links),
+    createLinkToken: (request, call) => plaid.createLinkToken(request, call),
+    publicUrl,
+    apiKeys: () => current.apiKeys,
+    atomicWebhookSecrets: () => current.atomicWebhookSecrets,
+    verifyPlaidWebhook: plaidVerifierOf(plaid),
+    logger,
+    metrics,
+    ...(http.trustProxy.length > 0 && { trustProxy: [...http.trustProxy] }),
+  });
+  await listenOn(app, { host: http.host, port, variable: 'PORT' });
+  logger.info({ url, publicUrl, apiKeys: current.apiKeys.map(({ name }) => name) }, 'api is listening');
+  const attributes = keepSearchAttributes({ connection, namespace, logger });
+
+  return {
+    url,
+    use(secrets) {
+      current = httpSecrets(secrets);
+    },
+    async close() {
+      attributes.stop();
+      await app.close();
+      await links.close();
+      logger.info('api has stopped');
+    },
+  };
+}
+
+/** The links as the API uses them: what a request sets going carries its id. */
+function followed(links: LinkClient): LinkGateway {
+  return {
+    start: (request, { requestId } = {}) => servingRequest(requestId, () => links.start(request)),
+    get: (userId) => links.get(userId),
+    list: (query) => links.list(query),
+    runJob: (userId, job, { requestId } = {}) => servingRequest(requestId, () => links.runJob(userId, job)),
+    waitForJob: (userId, job, options) => links.waitForJob(userId, job, options),
+    unlink: (userId, options) => links.unlink(userId, options),
+    createRepairLinkToken: (userId, { requestId } = {}) =>
+      servingRequest(requestId, () => links.createRepairLinkToken(userId)),
+    confirmRepair: (userId, { requestId } = {}) =>
+      servingRequest(requestId, () => links.confirmRepair(userId)),
+    signalAtomicWebhook: (userId, signal, { requestId } = {}) =>
+      servingRequest(requestId, () => links.signalAtomicWebhook(userId, signal)),
+    signalPlaidWebhook: (userId, signal, { requestId } = {}) =>
+      servingRequest(requestId, () => links.signalPlaidWebhook(userId, signal)),
+    checkReachable: () => links.checkReachable(),
+  };
+}
+
+function httpSecrets({ apiKeys, atomicWebhookSecrets }: CallerSecrets): {
+  apiKeys: readonly ApiKey[];
+  atomicWebhookSecrets: readonly string[];
+} {
+  return {
+    apiKeys: apiKeys.map(toApiKey),
+    atomicWebhookSecrets: atomicWebhookSecrets.map((secret) => secret.reveal()),
+  };
+}
+
+/** A key without a name is called by its place in the list. */
+function toApiKey({ name, key }: ApiKeySetting, index: number): ApiKey {
+  return { name: name ?? `key-${index + 1}`, key: key.reveal() };
+}

@@ -1,0 +1,42 @@
+import type { KeyRing } from '../encryption/key-ring';
+import { createPayloadCodec, isEncryptedPayload } from '../encryption/payload-codec';
+import { createCodecApp } from '../http/codec/app';
+import type { Logger } from '../logging/logger';
+import type { CodecServerSettings } from '../settings/types';
+import { listenOn } from './listen';
+
+/** The codec server, listening: decodes payloads for the Temporal UI and CLI, and opens no sealed token. */
+export async function startCodec({
+  codec: settings,
+  namespace,
+  keyRing,
+  logger,
+}: {
+  codec: CodecServerSettings;
+  namespace: string;
+  keyRing: KeyRing;
+  logger: Logger;
+}): Promise<{ url: string; close(): Promise<void> }> {
+  const { tokens, jwt, uiOrigins, host, port } = settings;
+  const isOpen = tokens.length === 0 && !jwt;
+  const app = createCodecApp({
+    codec: createPayloadCodec({ keyRing, namespace }),
+    isEncoded: isEncryptedPayload,
+    namespace,
+    auth: isOpen
+      ? { kind: 'none' }
+      : {
+          kind: 'required',
+          tokens: () => tokens.map((token) => token.reveal()),
+          ...(jwt && {
+            jwt: { keys: new URL(jwt.jwksUrl), issuer: jwt.issuer, audience: jwt.audience },
+          }),
+        },
+    allowedOrigins: uiOrigins,
+    logger,
+  });
+  const url = await listenOn(app, { host, port, variable: 'CODEC_PORT' });
+  if (isOpen) logger.warn({ url }, 'codec server without CODEC_TOKEN or CODEC_JWKS_URL: on loopback alone');
+  else logger.info({ url }, 'codec server is listening');
+  return { url, close: () => app.close() };
+}

@@ -1,0 +1,43 @@
+/** How settings become the parts that more than one process is made of. */
+import { developmentKeyRing } from '../encryption/development-key';
+import type { KeyRing } from '../encryption/key-ring';
+import type { Logger } from '../logging/logger';
+import { createAtomic } from '../providers/atomic/client';
+import { createPlaid } from '../providers/plaid/client';
+import { ProviderError } from '../providers/provider-error';
+import type { Atomic, Plaid } from '../providers/types';
+import type { AtomicSettings, PlaidSettings, TemporalSettings } from '../settings/types';
+import { createPlaidVerifier, type PlaidVerifier } from '../webhooks/plaid-signature';
+
+/** The keys of the settings, or this machine's own. */
+export async function keyRingOf(settings: TemporalSettings, logger: Logger): Promise<KeyRing> {
+  if (settings.keyRing) return settings.keyRing;
+  const keyRing = await developmentKeyRing();
+  logger.warn(
+    { keyIds: keyRing.ids },
+    'ENCRYPTION_KEYS is not set: using the key of this machine in .processor-link, for development alone',
+  );
+  return keyRing;
+}
+
+export function plaidOf({ clientId, secret, baseUrl }: PlaidSettings): Plaid {
+  return createPlaid({ clientId: clientId.reveal(), secret: secret.reveal(), baseUrl });
+}
+
+export function atomicOf({ apiKey, apiSecret, baseUrl, contract }: AtomicSettings): Atomic {
+  return createAtomic({ apiKey: apiKey.reveal(), apiSecret: apiSecret.reveal(), baseUrl, contract });
+}
+
+/** Verifies Plaid's webhooks with the keys that Plaid hands out. */
+export function plaidVerifierOf(plaid: Plaid): PlaidVerifier {
+  return createPlaidVerifier({
+    async fetchKey(keyId) {
+      try {
+        return { kind: 'found', key: await plaid.getWebhookVerificationKey({ keyId }) };
+      } catch (error) {
+        const isUnknown = error instanceof ProviderError && error.failure.failureClass === 'not_found';
+        return { kind: isUnknown ? 'unknown' : 'unavailable' };
+      }
+    },
+  });
+}

@@ -1,0 +1,176 @@
+import type { Job } from '../../contract/jobs';
+import { fingerprint, type IdGenerator } from '../server/ids';
+import type { Ledger } from '../server/ledger';
+import type { Schedule } from '../server/schedule';
+import type { AtomicSettings } from './contract';
+import type { ResultContext } from './results';
+import type { AtomicEffect } from './webhooks';
+
+interface Registration {
+  readonly linkId: string;
+  readonly userId: string;
+  readonly job: Job;
+  processorToken: string;
+  run: number;
+  /** `abandoned`: the token was dead when the job wanted to read the transactions. No event tells of it. */
+  state: 'running' | 'finished' | 'abandoned';
+  cancel: () => void;
+}
+
+interface Result {
+  context: ResultContext;
+  readableAtMs: number;
+}
+
+/** A stored registration as tests see it; `token` is a fingerprint. */
+export interface LinkAtAtomic {
+  linkId: string;
+  userId: string;
+  job: Job;
+  token: string;
+  run: number;
+  state: Registration['state'];
+}
+
+export interface AtomicLinksOptions {
+  ids: IdGenerator;
+  ledger: Ledger<AtomicEffect>;
+  schedule: Schedule;
+  now: () => number;
+  settings: AtomicSettings;
+  isProcessorTokenLive: (token: string) => boolean | Promise<boolean>;
+  onFinished(userId: string, job: Job): void;
+}
+
+/** Users, registrations and finished jobs, as Atomic keeps them. */
+export class AtomicLinks {
+  readonly #options: AtomicLinksOptions;
+  readonly #atomicIds = new Map<string, string>();
+  readonly #registrations = new Map<string, Map<Job, Registration>>();
+  readonly #results = new Map<string, Map<Job, Result>>();
+  readonly #runs = new Map<string, number>();
+
+  constructor(options: AtomicLinksOptions) {
+    this.#options = options;
+  }
+
+  hasUser(userId: string): boolean {
+    return this.#atomicIds.has(userId);
+  }
+
+  /** Makes the user where there is none. */
+  createUser(userId: string): void {
+    if (this.hasUser(userId)) return;
+    this.#atomicIds.set(userId, this.#options.ids.objectId());
+    this.#options.ledger.effect('user_created', userId);
+  }
+
+  /** Atomic's own id of the user; one is made up for a user that it does not know. */
+  atomicIdOf(userId: string): string {
+    return this.#atomicIds.get(userId) ?? this.#options.ids.objectId();
+  }
+
+  linkIdOf(userId: string, job: Job): string {
+    return this.#registrations.get(userId)?.get(job)?.linkId ?? this.#options.ids.objectId();
+  }
+
+  /**
+   * Stores the token and runs the job. The same user and job again is the same link: it takes the new token,
+   * joins a run under way, or else runs once more.
+   */
+  register(userId: string, job: Job, processorToken: string): LinkAtAtomic {
+    const { ids, ledger } = this.#options;
+    this.createUser(userId);
+    const ofUser = this.#registrations.get(userId) ?? new Map<Job, Registration>();
+    this.#registrations.set(userId, ofUser);
+    const before = ofUser.get(job);
+    const joined = before?.state === 'running';
+    const registration: Registration = before ?? {
+      linkId: ids.objectId(),
+      userId,
+      job,
+      processorToken,
+      run: 0,
+      state: 'running',
+      cancel: () => {},
+    };
+    ofUser.set(job, registration);
+    registration.processorToken = processorToken;
+    if (!joined) this.#start(registration);
+    const view = viewOf(registration);
+    const { linkId, token, run } = view;
+    ledger.effect('registration_stored', userId, { job, linkId, token, run, joined });
+    return view;
+  }
+
+  #start(registration: Registration): void {
+    const { schedule, settings } = this.#options;
+    const { userId, job } = registration;
+    const runKey = `${job} ${userId}`;
+    registration.run = (this.#runs.get(runKey) ?? 0) + 1;
+    this.#runs.set(runKey, registration.run);
+    registration.state = 'running';
+    const { jobDelayMs } = settings;
+    if (jobDelayMs === 'manual') return;
+    registration.cancel = schedule.after(jobDelayMs, () => void this.#finish(registration));
+  }
+
+  /** Ends a running job now. Throws when none runs. */
+  async complete(userId: string, job: Job): Promise<void> {
+    const registration = this.#registrations.get(userId)?.get(job);
+    if (registration?.state !== 'running') throw new Error(`${job} does not run for ${userId}`);
+    registration.cancel();
+    await this.#finish(registration);
+  }
+
+  async #finish(registration: Registration): Promise<void> {
+    const { ledger, now, settings, isProcessorTokenLive, onFinished } = this.#options;
+    const { userId, job, run } = registration;
+    const live = await isProcessorTokenLive(registration.processorToken);
+    const removedMeanwhile = this.#registrations.get(userId)?.get(job) !== registration;
+    if (removedMeanwhile || registration.state !== 'running') return;
+    if (!live) {
+      registration.state = 'abandoned';
+      ledger.effect('job_abandoned', userId, { job, run });
+      return;
+    }
+    registration.state = 'finished';
+    const completedAtMs = now();
+    const ofUser = this.#results.get(userId) ?? new Map<Job, Result>();
+    this.#results.set(userId, ofUser);
+    ofUser.set(job, {
+      context: { userId, job, run, completedAtMs },
+      readableAtMs: completedAtMs + settings.resultLagMs,
+    });
+    ledger.effect('job_finished', userId, { job, run });
+    onFinished(userId, job);
+  }
+
+  /** The newest run whose result can be read. */
+  finishedRun(userId: string, job: Job): ResultContext | undefined {
+    const result = this.#results.get(userId)?.get(job);
+    return result && result.readableAtMs <= this.#options.now() ? result.context : undefined;
+  }
+
+  /** Removes all that is stored of the user and stops what runs; false when there was nothing. */
+  remove(userId: string): boolean {
+    const ofUser = this.#registrations.get(userId);
+    if (!ofUser) return false;
+    for (const registration of ofUser.values()) registration.cancel();
+    this.#registrations.delete(userId);
+    if (!this.#options.settings.keepResultsAfterRemoval) this.#results.delete(userId);
+    this.#options.ledger.effect('registration_removed', userId, { jobs: [...ofUser.keys()].join(',') });
+    return true;
+  }
+
+  stored(userId?: string): LinkAtAtomic[] {
+    return [...this.#registrations.values()]
+      .flatMap((ofUser) => [...ofUser.values()])
+      .filter((registration) => userId === undefined || registration.userId === userId)
+      .map(viewOf);
+  }
+}
+
+function viewOf({ linkId, userId, job, processorToken, run, state }: Registration): LinkAtAtomic {
+  return { linkId, userId, job, token: fingerprint(processorToken), run, state };
+}

@@ -1,0 +1,275 @@
+import type { z } from 'zod';
+import { PLAID_PROCESSOR } from '../../contract/names';
+import { type Answer, jsonAnswer } from '../server/answer';
+import type { IdGenerator } from '../server/ids';
+import type { Ledger } from '../server/ledger';
+import type { Operation, SimulatedRequest, SimulatorServer } from '../server/simulator-server';
+import { accountBody } from './accounts';
+import { PlaidRefusal, plaidErrorAnswer, plaidErrorFields } from './errors';
+import { itemBody, type PlaidEffect, type PlaidItems, type SimulatedItem } from './items';
+import { type FireWebhookCode, PLAID_REQUESTS, parsePlaidRequest } from './requests';
+import type { WebhookKeys } from './signing';
+
+const API_VERSION = '2020-09-14';
+const MINUTE_MS = 60_000;
+const LINK_TOKEN_LIFE_MS = 4 * 60 * MINUTE_MS;
+const UPDATE_LINK_TOKEN_LIFE_MS = 30 * MINUTE_MS;
+
+export interface PlaidEndpointsOptions {
+  clientId: string;
+  secret: string;
+  environment: 'sandbox' | 'production';
+  ids: IdGenerator;
+  now: () => number;
+  ledger: Ledger<PlaidEffect>;
+  items: PlaidItems;
+  keys: WebhookKeys;
+  /** Tells the user of a token made by `/sandbox/public_token/create`, which names none. */
+  userOfWebhookUrl: (url: string) => string | undefined;
+  onItemCreated(item: SimulatedItem): void;
+  onLoginReset(item: SimulatedItem): void;
+  /** Fires a webhook of the given code; throws a refusal where the Item cannot have it. */
+  onFireWebhook(item: SimulatedItem, code: FireWebhookCode): void;
+}
+
+type Body = Record<string, unknown>;
+
+/** Plaid's endpoints, with the checks in Plaid's order: credentials, fields, tokens. */
+export function registerPlaidEndpoints(server: SimulatorServer, options: PlaidEndpointsOptions): void {
+  const { ids, now, ledger, items, keys, environment } = options;
+
+  function endpoint<Schema extends z.ZodType>(
+    path: string,
+    schema: Schema,
+    act: (input: z.output<Schema>) => Body | { body: Body; onLost: () => void },
+  ): void {
+    server.operation('POST', path, {
+      name: path,
+      userOf: (request) => userOf(items, request),
+      handle: (request) =>
+        answered(ids, () => {
+          authenticate(options, request);
+          return act(parsePlaidRequest(schema, bodyOf(request)));
+        }),
+    });
+  }
+
+  endpoint('/link/token/create', PLAID_REQUESTS.linkTokenCreate, (input) => {
+    if (input.user === undefined && input.user_id === undefined) {
+      throw new PlaidRefusal('MISSING_FIELDS', 'required field absent: user');
+    }
+    const mode = input.access_token ? 'update' : 'new';
+    const webhook = mode === 'new' && input.webhook !== undefined ? { webhook: input.webhook } : {};
+    let itemId: string | undefined;
+    if (input.access_token) {
+      itemId = items.byAccessToken(input.access_token).itemId;
+      if (input.products?.length || input.transactions) {
+        throw new PlaidRefusal('INVALID_FIELD', 'products have no place in update mode');
+      }
+    } else if (!input.products?.length) {
+      throw new PlaidRefusal('INVALID_FIELD', 'products must be a properly formatted, non-empty array');
+    } else if (input.transactions && !input.products.includes('transactions')) {
+      throw new PlaidRefusal('INVALID_FIELD', 'transactions is set, but products lacks it');
+    }
+    const lifeMs = mode === 'update' ? UPDATE_LINK_TOKEN_LIFE_MS : LINK_TOKEN_LIFE_MS;
+    ledger.effect('link_token_created', input.user?.client_user_id, {
+      mode,
+      language: input.language,
+      countries: input.country_codes.join(','),
+      ...webhook,
+      ...(itemId === undefined ? {} : { itemId }),
+      ...(mode === 'new'
+        ? {
+            products: (input.products ?? []).join(','),
+            daysRequested: input.transactions?.days_requested ?? 90,
+          }
+        : { accountSelection: input.update?.account_selection_enabled ?? false }),
+    });
+    return {
+      link_token: `link-${environment}-${ids.uuid()}`,
+      expiration: isoSeconds(now() + lifeMs),
+    };
+  });
+
+  endpoint('/item/public_token/exchange', PLAID_REQUESTS.publicTokenExchange, (input) => {
+    const item = items.exchange(input.public_token);
+    options.onItemCreated(item);
+    return {
+      body: { access_token: item.accessToken, item_id: item.itemId },
+      onLost: () => {
+        item.delivered = false;
+      },
+    };
+  });
+
+  endpoint('/accounts/get', PLAID_REQUESTS.accountsGet, (input) => {
+    const item = healthy(items.byAccessToken(input.access_token));
+    const wanted = input.options?.account_ids;
+    const unknown = wanted?.find((id) => !item.accounts.some((account) => account.accountId === id));
+    if (unknown !== undefined) throw noSuchAccount();
+    if (item.accounts.length === 0) throw new PlaidRefusal('NO_ACCOUNTS', 'the item has no usable account');
+    const accounts = item.accounts.filter((account) => wanted?.includes(account.accountId) ?? true);
+    return { accounts: accounts.map(accountBody), item: itemBody(item) };
+  });
+
+  endpoint('/item/get', PLAID_REQUESTS.itemGet, (input) => {
+    const item = items.byAccessToken(input.access_token);
+    return {
+      item: { ...itemBody(item), created_at: isoSeconds(item.createdAtMs) },
+      status: {
+        transactions: {
+          last_successful_update: isoOrNull(item.lastSuccessfulUpdateMs),
+          last_failed_update: isoOrNull(item.lastFailedUpdateMs),
+        },
+        investments: null,
+        last_webhook:
+          item.lastWebhook === null
+            ? null
+            : { sent_at: isoSeconds(item.lastWebhook.sentAtMs), code_sent: item.lastWebhook.code },
+      },
+    };
+  });
+
+  endpoint('/processor/token/create', PLAID_REQUESTS.processorTokenCreate, (input) => {
+    const item = healthy(items.byAccessToken(input.access_token));
+    if (input.processor !== PLAID_PROCESSOR) {
+      throw new PlaidRefusal('INVALID_PRODUCT', 'this integration is not switched on for these API keys');
+    }
+    if (!item.products.includes('transactions')) {
+      throw new PlaidRefusal('PRODUCT_NOT_ENABLED', 'the item was made without transactions');
+    }
+    if (!item.accounts.some((account) => account.accountId === input.account_id)) throw noSuchAccount();
+    return { processor_token: items.createProcessorToken(item, input.account_id) };
+  });
+
+  endpoint('/item/remove', PLAID_REQUESTS.itemRemove, (input) => {
+    items.remove(items.byAccessToken(input.access_token, { evenRevoked: true }));
+    return {};
+  });
+
+  endpoint('/webhook_verification_key/get', PLAID_REQUESTS.webhookVerificationKeyGet, (input) => {
+    const key = keys.find(input.key_id);
+    if (!key) throw new PlaidRefusal('INVALID_WEBHOOK_VERIFICATION_KEY_ID', 'no key has this id');
+    return { key: { ...key } };
+  });
+
+  const sandboxOnly = () => {
+    if (environment !== 'sandbox') throw new PlaidRefusal('SANDBOX_ONLY', 'only in the Sandbox');
+  };
+
+  endpoint('/sandbox/public_token/create', PLAID_REQUESTS.sandboxPublicTokenCreate, (input) => {
+    sandboxOnly();
+    if (!/^ins_\d+$/.test(input.institution_id)) {
+      throw new PlaidRefusal('INVALID_INSTITUTION', 'no institution has this id');
+    }
+    const webhook = input.options?.webhook;
+    const { publicToken } = items.createPublicToken({
+      userId: webhook === undefined ? undefined : options.userOfWebhookUrl(webhook),
+      webhook,
+      products: input.initial_products,
+      institutionId: input.institution_id,
+    });
+    return { public_token: publicToken };
+  });
+
+  endpoint('/sandbox/item/reset_login', PLAID_REQUESTS.sandboxItemResetLogin, (input) => {
+    sandboxOnly();
+    options.onLoginReset(items.byAccessToken(input.access_token));
+    return { reset_login: true };
+  });
+
+  endpoint('/sandbox/item/fire_webhook', PLAID_REQUESTS.sandboxItemFireWebhook, (input) => {
+    sandboxOnly();
+    options.onFireWebhook(items.byAccessToken(input.access_token), input.webhook_code);
+    return { webhook_fired: true };
+  });
+}
+
+/** Plaid's answer to any other method or path. */
+export function unknownPlaidRoute(ids: IdGenerator): Operation {
+  return {
+    name: 'unknown',
+    userOf: () => undefined,
+    handle: () => plaidErrorAnswer('NOT_FOUND', ids.plaidRequestId(), 'no such endpoint'),
+  };
+}
+
+function answered(ids: IdGenerator, act: () => Body | { body: Body; onLost: () => void }): Answer {
+  const requestId = ids.plaidRequestId();
+  try {
+    const made = act();
+    if (isLossy(made)) {
+      return { ...jsonAnswer(200, { ...made.body, request_id: requestId }), onLost: made.onLost };
+    }
+    return jsonAnswer(200, { ...made, request_id: requestId });
+  } catch (error) {
+    if (error instanceof PlaidRefusal) return plaidErrorAnswer(error.code, requestId, error.message);
+    throw error;
+  }
+}
+
+function isLossy(made: object): made is { body: Body; onLost: () => void } {
+  return 'onLost' in made;
+}
+
+function authenticate(options: PlaidEndpointsOptions, request: SimulatedRequest): void {
+  const version = request.headers['plaid-version'];
+  if (version !== undefined && version !== API_VERSION) {
+    throw new PlaidRefusal('INCOMPATIBLE_API_VERSION', `the version has to be ${API_VERSION}`);
+  }
+  const body = bodyOf(request);
+  const clientId = request.headers['plaid-client-id'] ?? Reflect.get(body, 'client_id');
+  const secret = request.headers['plaid-secret'] ?? Reflect.get(body, 'secret');
+  if (clientId === undefined || secret === undefined) {
+    throw new PlaidRefusal('MISSING_FIELDS', 'required field absent: client_id or secret');
+  }
+  if (clientId !== options.clientId || secret !== options.secret) {
+    throw new PlaidRefusal('INVALID_API_KEYS', 'client_id and secret do not match');
+  }
+}
+
+function bodyOf(request: SimulatedRequest): object {
+  const { body } = request;
+  if (body.kind === 'unsupported') {
+    throw new PlaidRefusal('INVALID_HEADERS', 'Content-Type has to be application/json');
+  }
+  if (body.kind !== 'json' || typeof body.value !== 'object' || body.value === null) {
+    throw new PlaidRefusal('INVALID_BODY', 'the body has to be a JSON object');
+  }
+  return body.value;
+}
+
+function userOf(items: PlaidItems, request: SimulatedRequest): string | undefined {
+  if (request.body.kind !== 'json') return undefined;
+  const { value } = request.body;
+  if (typeof value !== 'object' || value === null) return undefined;
+  if ('user' in value && typeof value.user === 'object' && value.user !== null) {
+    const id: unknown = Reflect.get(value.user, 'client_user_id');
+    if (typeof id === 'string') return id;
+  }
+  if ('access_token' in value && typeof value.access_token === 'string') {
+    return items.userOfAccessToken(value.access_token);
+  }
+  if ('public_token' in value && typeof value.public_token === 'string') {
+    return items.userOfPublicToken(value.public_token);
+  }
+  return undefined;
+}
+
+/** Errors of an Item that a call for its data runs into; `/item/get` shows them in a 200 instead. */
+function healthy(item: SimulatedItem): SimulatedItem {
+  if (item.error !== null) throw new PlaidRefusal(item.error, plaidErrorFields(item.error).error_message);
+  return item;
+}
+
+function noSuchAccount(): PlaidRefusal {
+  return new PlaidRefusal('INVALID_ACCOUNT_ID', 'this item has no account with that id');
+}
+
+function isoSeconds(atMs: number): string {
+  return new Date(atMs).toISOString().replace(/\.\d{3}Z$/, 'Z');
+}
+
+function isoOrNull(atMs: number | null): string | null {
+  return atMs === null ? null : isoSeconds(atMs);
+}

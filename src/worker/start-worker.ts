@@ -1,0 +1,144 @@
+import { getHeapStatistics } from 'node:v8';
+import { ApplicationFailure } from '@temporalio/common';
+import {
+  type ActivityInterceptorsFactory,
+  type NativeConnection,
+  Worker,
+  type WorkerDeploymentOptions,
+  type WorkflowBundleOption,
+} from '@temporalio/worker';
+import { createActivities } from '../../activities';
+import { createDataConverter } from '../encryption/data-converter';
+import type { KeyRing } from '../encryption/key-ring';
+import { createTokenSealer } from '../encryption/token-sealer';
+import { type Logger, temporalLogger } from '../logging/logger';
+import type { Running } from '../process/run-entry';
+import { createNotifier, NotificationError } from '../providers/notifier';
+import type { Atomic, Plaid } from '../providers/types';
+import type { WorkSettings } from '../settings/types';
+import { requestIdIn, servedRequestId, servingRequest } from '../temporal/request-id';
+import { workerCapacity } from './capacity';
+import { workflowBundle } from './workflow-bundle';
+
+/** Longer than the 40 s that an activity may take, so that one in flight can end by itself. */
+export const DRAIN_MS = 45_000;
+/** What has not ended by then never will. */
+const FORCE_AFTER_DRAIN_MS = 15_000;
+
+export interface WorkerOptions {
+  connection: NativeConnection;
+  namespace: string;
+  taskQueue: string;
+  keyRing: KeyRing;
+  plaid: Plaid;
+  atomic: Atomic;
+  work: WorkSettings;
+  interceptor: ActivityInterceptorsFactory;
+  logger: Logger;
+  /** Made beforehand, where that saves time. */
+  bundle?: Promise<WorkflowBundleOption>;
+  /** How long steps in flight may go on once it closes. Default {@link DRAIN_MS}. */
+  drainMs?: number;
+}
+
+export interface RunningWorker extends Running {
+  ended: Promise<void>;
+  /** Whether it polls for workflows and activities. */
+  isPolling(): boolean;
+}
+
+/** A worker for links and notifications, polling. */
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { connection, namespace, taskQueue, keyRing, work, logger, drainMs = DRAIN_MS } = options;
+  const worker = await Worker.create({
+    connection,
+    namespace,
+    taskQueue,
+    workflowBundle: await (options.bundle ?? loadWorkflows(logger)),
+    activities: createActivities({
+      plaid: options.plaid,
+      atomic: options.atomic,
+      sealer: createTokenSealer(keyRing),
+      settings: work.link,
+      postNotification: notificationPoster(work),
+      requestId: servedRequestId,
+    }),
+    dataConverter: createDataConverter({ keyRing, namespace }),
+    interceptors: { activity: [followRequest, options.interceptor] },
+    reuseV8Context: true,
+    ...workerCapacity(work, getHeapStatistics().heap_size_limit),
+    shutdownGraceTime: drainMs,
+    shutdownForceTime: drainMs + FORCE_AFTER_DRAIN_MS,
+    ...(work.deployment && { workerDeploymentOptions: deploymentOptions(work.deployment) }),
+  });
+  const ended = worker.run();
+  // Whoever closes it hears of it; until then nobody may be listening.
+  ended.catch(() => undefined);
+  return {
+    ended,
+    isPolling() {
+      const { runState, workflowPollerState, activityPollerState } = worker.getStatus();
+      return runState === 'RUNNING' && workflowPollerState === 'POLLING' && activityPollerState === 'POLLING';
+    },
+    async close() {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await ended;
+    },
+  };
+}
+
+/**
+ * A link lives for years and over hundreds of deployments. Pinned to the build that it began with it would keep that build
+ * running for as long, so it moves to the current one at its next task; the code stays replayable by patches.
+ */
+function deploymentOptions({ name, buildId }: { name: string; buildId: string }): WorkerDeploymentOptions {
+  return {
+    version: { deploymentName: name, buildId },
+    useWorkerVersioning: true,
+    defaultVersioningBehavior: 'AUTO_UPGRADE',
+  };
+}
+
+/** Steps know the request that they serve, say so in their logs, and pass it on to the providers. */
+const followRequest: ActivityInterceptorsFactory = () => ({
+  inbound: {
+    execute: (input, next) => servingRequest(requestIdIn(input.headers), () => next(input)),
+  },
+  outbound: {
+    getLogAttributes(input, next) {
+      const requestId = servedRequestId();
+      return next(requestId === undefined ? input : { ...input, requestId });
+    },
+  },
+});
+
+/** The workflow code. The bundler describes at length what it did, which is for debugging alone. */
+export function loadWorkflows(logger: Logger): Promise<WorkflowBundleOption> {
+  const lines = temporalLogger(logger);
+  return workflowBundle({ ...lines, info: lines.debug });
+}
+
+function notificationPoster({
+  notify,
+}: WorkSettings): Parameters<typeof createActivities>[0]['postNotification'] {
+  if (!notify) {
+    return async () => {
+      throw ApplicationFailure.nonRetryable('NOTIFY_URL is not set any more.', 'configuration_error');
+    };
+  }
+  const post = createNotifier({ url: notify.url, secrets: notify.secrets.map((secret) => secret.reveal()) });
+  return async (event, options) => {
+    try {
+      await post(event, options);
+    } catch (error) {
+      if (!(error instanceof NotificationError)) throw error;
+      const { message, gone, retryAfterMs } = error;
+      throw ApplicationFailure.create({
+        type: gone ? 'provider_rejected' : 'provider_unavailable',
+        message,
+        nonRetryable: gone,
+        ...(retryAfterMs !== undefined && { nextRetryDelay: retryAfterMs }),
+      });
+    }
+  };
+}
