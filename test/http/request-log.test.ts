@@ -119,7 +119,6 @@ test('a failure is logged by name, code and causes, without the words and fields
       stack: expect.any(String),
       cause: {
         name: 'Error',
-        message: 'Request failed with status code 400',
         code: 'ERR_BAD_REQUEST',
         stack: expect.any(String),
       },
