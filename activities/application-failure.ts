@@ -1,5 +1,11 @@
 import { ApplicationFailure } from '@temporalio/activity';
-import { FAILURES, type FailureClass, type FailureCode } from '../src/contract/failures';
+import {
+  FAILURES,
+  type FailureClass,
+  type FailureCode,
+  failureCodeOf,
+  isPassing,
+} from '../src/contract/failures';
 import type { ProviderError, ProviderFailure } from '../src/providers/provider-error';
 
 /** What a workflow may need to know of a provider's failure, beside its code. Carried as the failure's detail. */
@@ -11,8 +17,6 @@ export interface FailureDetails {
   /** The delay before the next attempt, where it is not the policy's: a failure that was read back has lost its own. */
   retryDelayMs?: number;
 }
-
-const RETRYABLE: readonly FailureClass[] = ['transient', 'rate_limited', 'bank_down'];
 
 /** How often a step may be tried, beside its retry budget. */
 export interface AttemptLimits {
@@ -35,8 +39,8 @@ export function toApplicationFailure(
   { endless = false, attempts = Number.POSITIVE_INFINITY }: AttemptLimits = {},
 ): ApplicationFailure {
   const { failureClass, provider, code, requestId } = error.failure;
-  const type = failureCodeOf(error.failure);
-  const canPass = RETRYABLE.includes(failureClass);
+  const type = failureCodeOf(failureClass, code);
+  const canPass = isPassing(failureClass);
   const delayMs =
     endless && !canPass ? doubling(10_000, attempt, 3_600_000) : nextRetryDelay(error.failure, attempt);
   const isLast = failureClass === 'transient' && attempt >= attempts;
@@ -59,32 +63,6 @@ export function toApplicationFailure(
 /** A failure that no further attempt can change, by its code alone. */
 export function permanentFailure(code: FailureCode): ApplicationFailure {
   return ApplicationFailure.nonRetryable(FAILURES[code].message, code);
-}
-
-function failureCodeOf({ failureClass, code }: ProviderFailure): FailureCode {
-  switch (failureClass) {
-    case 'transient':
-    case 'rate_limited':
-      return 'provider_unavailable';
-    case 'bank_down':
-      // Plaid's own maintenance has a bank's backoff, but the bank is not to blame.
-      return code === 'PLANNED_MAINTENANCE' ? 'provider_unavailable' : 'bank_unavailable';
-    case 'user_repair':
-      return 'sign_in_required';
-    case 'user_relink':
-      return code === 'USER_PERMISSION_REVOKED' ? 'access_revoked' : 'relink_required';
-    case 'bank_unsupported':
-      return 'bank_not_supported';
-    case 'gone':
-      return 'access_revoked';
-    case 'configuration':
-      return 'configuration_error';
-    case 'not_found':
-    case 'rejected':
-      return 'provider_rejected';
-    case 'too_large':
-      return 'result_too_large';
-  }
 }
 
 /** Milliseconds before the next attempt; undefined leaves it to the retry policy (1 s, doubling, to 60 s). */

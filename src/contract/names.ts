@@ -21,6 +21,7 @@ export const UPDATES = {
   waitForJob: 'waitForJob',
   createRepairLinkToken: 'createRepairLinkToken',
   confirmRepair: 'confirmRepair',
+  chooseAccount: 'chooseAccount',
 } as const;
 
 /** Custom search attributes, readable by whoever may list workflows: opaque ids and states, nothing else. */

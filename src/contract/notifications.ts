@@ -7,6 +7,8 @@ export const NOTIFICATION_TYPES = [
   'job.completed',
   'job.failed',
   'link.needs_attention',
+  'link.recovered',
+  'link.warning',
   'link.failed',
   'link.unlinked',
 ] as const;
@@ -18,5 +20,5 @@ export interface NotificationEvent {
   type: NotificationType;
   /** ISO 8601, when it happened. */
   timestamp: string;
-  data: { userId: string; job?: Job; state: LinkState | JobState; code?: FailureCode };
+  data: { userId: string; runId?: string; job?: Job; state: LinkState | JobState; code?: FailureCode };
 }

@@ -43,6 +43,15 @@ export const jobViewSchema = z.strictObject({
 });
 export type JobView = z.infer<typeof jobViewSchema>;
 
+/** An account that the user can choose where the link asks for one. */
+export const accountChoiceSchema = z.strictObject({
+  accountId: z.string(),
+  name: z.string(),
+  mask: z.string().optional(),
+  subtype: z.string().optional(),
+});
+export type AccountChoice = z.infer<typeof accountChoiceSchema>;
+
 export const linkViewSchema = z.strictObject({
   userId: userIdSchema,
   state: z.enum(LINK_STATES),
@@ -50,6 +59,9 @@ export const linkViewSchema = z.strictObject({
   accountId: z.string().optional(),
   jobs: z.partialRecord(jobSchema, jobViewSchema),
   error: linkErrorSchema.optional(),
+  choices: z.array(accountChoiceSchema).optional().meta({
+    description: 'The depository accounts of the Item, while `error.action` is `choose_account`.',
+  }),
   warning: z
     .strictObject({
       code: z.enum(['pending_disconnect', 'pending_expiration']),
@@ -63,6 +75,23 @@ export const linkViewSchema = z.strictObject({
 });
 /** What everybody sees of a link, over HTTP and by query alike. */
 export type LinkView = z.infer<typeof linkViewSchema>;
+
+/** A link as Temporal's index has it. It follows by a moment or two, and needs no worker. */
+export const linkSummarySchema = z.strictObject({
+  userId: userIdSchema,
+  state: z.enum(LINK_STATES),
+  stateSince: timestampSchema,
+  errorCode: z
+    .enum(FAILURE_CODES)
+    .optional()
+    .meta({ description: "The link's error code, or that of a failed job." }),
+  jobs: z.array(jobSchema),
+  itemId: z.string().optional(),
+  workflowId: z.string(),
+  runId: z.string(),
+  createdAt: timestampSchema,
+});
+export type LinkSummary = z.infer<typeof linkSummarySchema>;
 
 const tokenTail = '[A-Za-z0-9-]{1,200}';
 export const publicTokenSchema = z
@@ -114,6 +143,9 @@ export interface JobResult {
   error?: z.infer<typeof linkErrorSchema>;
 }
 
+export const chooseAccountSchema = z.strictObject({ accountId: accountIdSchema });
+export type ChooseAccount = z.infer<typeof chooseAccountSchema>;
+
 export const linkTokenSchema = z.strictObject({ linkToken: z.string(), expiration: z.string() });
 export type LinkToken = z.infer<typeof linkTokenSchema>;
 
@@ -123,6 +155,7 @@ export const notificationSchema = z.strictObject({
   timestamp: timestampSchema,
   data: z.strictObject({
     userId: userIdSchema,
+    runId: z.string().optional(),
     job: jobSchema.optional(),
     state: z.enum([...LINK_STATES, ...JOB_STATES]),
     code: z.enum(FAILURE_CODES).optional(),

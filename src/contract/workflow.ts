@@ -78,6 +78,14 @@ export interface RepairLinkTokenAnswer {
   expiration: string;
 }
 
+/**
+ * Update `chooseAccount`: the account that the user picked of the view's `choices`. Answers with the LinkView; refused
+ * with `account_not_found`, `not_needed` and `not_linked`.
+ */
+export interface ChooseAccountUpdate {
+  accountId: string;
+}
+
 /** Kept in the memo at start; the payload codec encrypts it. */
 export interface LinkMemo {
   /** `<key id>:<HMAC>` of token, account and set of jobs: tells the same request from another one. */

@@ -9,7 +9,15 @@
  */
 export type { Action, FailureCode, LinkError, ProblemCode } from '../contract/failures';
 export { JOBS, type Job } from '../contract/jobs';
-export type { JobResult, JobView, LinkToken, LinkView, StartLink } from '../contract/schemas';
+export type {
+  AccountChoice,
+  JobResult,
+  JobView,
+  LinkSummary,
+  LinkToken,
+  LinkView,
+  StartLink,
+} from '../contract/schemas';
 export type { JobState, LinkState } from '../contract/states';
 export { type ConnectOptions, LinkClient, type LinkClientOptions } from './link-client';
 export { LinkClientError } from './link-client-error';

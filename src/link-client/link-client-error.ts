@@ -6,14 +6,12 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
 import { ApplicationFailure, NamespaceNotFoundError } from '@temporalio/common';
-import { PROBLEM_CODES, type ProblemCode } from '../contract/failures';
+import { isProblemCode, PROBLEMS, type ProblemCode } from '../contract/failures';
 import { SafeError } from '../contract/safe-error';
 import { DecryptionError } from '../encryption/authenticated-encryption';
 import { UnknownKeyError } from '../encryption/key-ring';
 import { PayloadRefusedError } from '../encryption/payload-codec';
 import { GRPC_STATUS } from '../temporal/grpc-status';
-
-const RETRY_AFTER_MS = { temporal_unavailable: 5_000, overloaded: 1_000 } as const;
 
 /**
  * The only error that LinkClient throws, an aborted wait aside. `code` says what happened, as in the HTTP API; `message` is fit for
@@ -24,11 +22,16 @@ export class LinkClientError extends SafeError {
   /** When to try again, where that helps. */
   readonly retryAfterMs?: number;
 
-  constructor(code: ProblemCode, message: string, { cause }: { cause?: unknown } = {}) {
+  constructor(
+    code: ProblemCode,
+    message: string = PROBLEMS[code].message,
+    { cause }: { cause?: unknown } = {},
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'LinkClientError';
     this.code = code;
-    if (code === 'temporal_unavailable' || code === 'overloaded') this.retryAfterMs = RETRY_AFTER_MS[code];
+    const { retryAfterSeconds } = PROBLEMS[code];
+    if (retryAfterSeconds !== undefined) this.retryAfterMs = retryAfterSeconds * 1000;
   }
 }
 
@@ -101,26 +104,13 @@ export function updateFailureType(error: unknown): string | undefined {
   return undefined;
 }
 
-const MESSAGES: Partial<Record<ProblemCode, string>> = {
-  not_linked: 'No link of this user is open.',
-  not_needed: 'The link needs no repair.',
-  still_needs_attention: 'The bank still asks for a sign-in.',
-  job_not_found: 'The link has no such job.',
-};
-
 function ofUpdateFailure(error: WorkflowUpdateFailedError): LinkClientError {
   const type = updateFailureType(error);
   // The server's own name for an update whose run closed under it.
   if (type === 'AcceptedUpdateCompletedWorkflow') return notLinked(error);
-  if (type === 'bank_unavailable' || type === 'provider_rejected') {
-    return new LinkClientError('provider_unavailable', 'The bank or Plaid did not take the request.', {
-      cause: error,
-    });
-  }
-  const code = PROBLEM_CODES.find((known) => known === type) ?? 'internal_error';
-  return new LinkClientError(code, MESSAGES[code] ?? 'The link could not do this.', { cause: error });
+  return new LinkClientError(isProblemCode(type) ? type : 'internal_error', undefined, { cause: error });
 }
 
 export function notLinked(cause?: unknown): LinkClientError {
-  return new LinkClientError('not_linked', MESSAGES.not_linked ?? '', { cause });
+  return new LinkClientError('not_linked', undefined, { cause });
 }

@@ -1,6 +1,3 @@
-import type { FailureClass } from '../../src/contract/failures';
-import { FAILURE_CLASSES } from '../../src/contract/failures';
-import { ProviderError } from '../../src/providers/provider-error';
 import { expectProblem } from './support/problem';
 import { linkClientError } from './support/scripted-links';
 import { authorized, closeApps, testApp } from './support/test-app';
@@ -44,36 +41,3 @@ test.each(['not_needed', 'not_linked'])('answers 409 %s in update mode', async (
   links.failWith(() => linkClientError(code));
   expectProblem(await app.inject(post({ userId: 'user-0001', mode: 'update' })), 409, code);
 });
-
-const passing: FailureClass[] = ['transient', 'rate_limited', 'bank_down'];
-
-test.each(FAILURE_CLASSES)(
-  "Plaid's failure of class %s is answered by what can be done",
-  async (failureClass) => {
-    const { app } = testApp({
-      createLinkToken: async () => {
-        throw new ProviderError({
-          provider: 'plaid',
-          operation: 'POST /link/token/create',
-          failureClass,
-          code: 'SECRET_CODE',
-          retryAfterMs: 2001,
-          ambiguous: false,
-        });
-      },
-    });
-    const response = await app.inject(post({ userId: 'user-0001' }));
-    if (passing.includes(failureClass)) {
-      expectProblem(response, 503, 'provider_unavailable');
-      expect(response.headers['retry-after']).toBe('3');
-    } else {
-      expectProblem(
-        response,
-        500,
-        failureClass === 'configuration' ? 'configuration_error' : 'internal_error',
-      );
-      expect(response.headers['retry-after']).toBeUndefined();
-    }
-    expect(response.body).not.toContain('SECRET_CODE');
-  },
-);

@@ -267,7 +267,7 @@ describe('errors in the view', () => {
     expect(viewOf(stuck, RUN)).toMatchObject({ state: 'unlinking', error: { code: 'provider_unavailable' } });
     expect(viewOf(transition(stuck, { type: 'ended' }, T1), RUN)).toMatchObject({
       state: 'failed',
-      error: { code: 'account_required', action: 'relink' },
+      error: { code: 'account_required', action: 'choose_account' },
     });
   });
 });

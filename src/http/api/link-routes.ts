@@ -4,6 +4,7 @@ import { isFinal } from '../../contract/states';
 import { unlessAborted } from '../../system/settle-within';
 import { defineRoute, type Route } from '../server/route';
 import type { LinkGateway } from './deps';
+import { PLAID_PROBLEMS } from './link-token-routes';
 import { linkListSchema, listQuerySchema, userParamsSchema, waitQuerySchema } from './schemas';
 
 const TAG = 'Linking';
@@ -96,7 +97,7 @@ export function linkRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
         tag: TAG,
         access: 'key',
         answers: { 202: { description: 'The link goes on.', schema: linkViewSchema } },
-        problems: ['still_needs_attention', 'not_linked', 'not_needed', 'provider_unavailable', TEMPORAL],
+        problems: ['still_needs_attention', 'not_linked', 'not_needed', ...PLAID_PROBLEMS, TEMPORAL],
       },
       { params: userParamsSchema },
       async ({ params: { userId } }, { requestId }) => ({

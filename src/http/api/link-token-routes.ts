@@ -1,7 +1,19 @@
+import type { ProblemCode } from '../../contract/failures';
 import { linkTokenSchema } from '../../contract/schemas';
 import { defineRoute, type Route } from '../server/route';
 import type { AppDeps } from './deps';
 import { linkTokenRequestSchema } from './schemas';
+
+/** What Plaid can answer to a call about a link's Item. */
+export const PLAID_PROBLEMS: readonly ProblemCode[] = [
+  'sign_in_required',
+  'relink_required',
+  'access_revoked',
+  'bank_not_supported',
+  'bank_unavailable',
+  'provider_rejected',
+  'provider_unavailable',
+];
 
 export function linkTokenRoutes({ links, createLinkToken, publicUrl }: AppDeps): Route[] {
   return [
@@ -17,7 +29,7 @@ export function linkTokenRoutes({ links, createLinkToken, publicUrl }: AppDeps):
         tag: 'Linking',
         access: 'key',
         answers: { 200: { description: 'A Link token.', schema: linkTokenSchema } },
-        problems: ['not_linked', 'not_needed', 'provider_unavailable', 'temporal_unavailable'],
+        problems: ['not_linked', 'not_needed', ...PLAID_PROBLEMS, 'temporal_unavailable'],
       },
       { body: linkTokenRequestSchema },
       async ({ body: { userId, mode } }, { requestId }) => {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import type { ProblemCode } from '../../contract/failures';
+import { PROBLEMS, type ProblemCode } from '../../contract/failures';
 import {
+  accountChoiceSchema,
   jobResultSchema,
   jobSchema,
   jobViewSchema,
@@ -12,7 +13,7 @@ import {
 } from '../../contract/schemas';
 import { componentsOf, refOf, responseSchemaOf } from '../server/json-schema';
 import { statusSchema } from '../server/probe-status';
-import { PROBLEM_MEDIA_TYPE, PROBLEMS, problemSchema } from '../server/problems';
+import { PROBLEM_MEDIA_TYPE, problemSchema } from '../server/problems';
 import type { AnswerDoc, RouteDoc } from '../server/route';
 import { linkListSchema, linkTokenRequestSchema, receivedSchema, runJobRequestSchema } from './schemas';
 
@@ -24,6 +25,7 @@ const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   LinkView: linkViewSchema,
   LinkList: linkListSchema,
   LinkError: linkErrorSchema,
+  AccountChoice: accountChoiceSchema,
   Job: jobSchema,
   JobView: jobViewSchema,
   JobResult: jobResultSchema,
@@ -232,7 +234,7 @@ function problemAnswer(status: number, codes: readonly ProblemCode[]) {
     ...((status === 429 || status === 503) && { 'retry-after': 'Seconds to wait before trying again.' }),
   };
   return {
-    description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].detail}`).join(' '),
+    description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].message}`).join(' '),
     headers: headersOf(headers),
     content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: refOf('Problem') } } },
   };

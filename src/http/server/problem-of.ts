@@ -1,5 +1,5 @@
-import { FAILURE_CLASSES, type FailureClass } from '../../contract/failures';
-import { HttpProblem, isProblemCode, PROBLEMS } from './problems';
+import { failureCodeOf, isFailureClass, isPassing, isProblemCode, PROBLEMS } from '../../contract/failures';
+import { HttpProblem } from './problems';
 
 /**
  * The problem that an error is answered with. What is not known to be ours, or to be the caller's fault, is an
@@ -30,23 +30,14 @@ function ofLinkClient(error: Error): HttpProblem | undefined {
 function ofProvider(error: Error): HttpProblem | undefined {
   const failure = 'failure' in error ? error.failure : undefined;
   if (typeof failure !== 'object' || failure === null || !('failureClass' in failure)) return undefined;
-  const failureClass = FAILURE_CLASSES.find((known) => known === failure.failureClass);
-  if (failureClass === undefined) return undefined;
+  const { failureClass } = failure;
+  if (!isFailureClass(failureClass)) return undefined;
+  const providerCode = 'code' in failure && typeof failure.code === 'string' ? failure.code : '';
   const retryAfterSeconds = secondsOf('retryAfterMs' in failure ? failure.retryAfterMs : undefined);
-  return new HttpProblem(codeOfClass(failureClass), {
+  return new HttpProblem(failureCodeOf(failureClass, providerCode), {
     cause: error,
     ...(isPassing(failureClass) && retryAfterSeconds !== undefined && { retryAfterSeconds }),
   });
-}
-
-function isPassing(failureClass: FailureClass): boolean {
-  return failureClass === 'transient' || failureClass === 'rate_limited' || failureClass === 'bank_down';
-}
-
-function codeOfClass(failureClass: FailureClass) {
-  if (isPassing(failureClass)) return 'provider_unavailable';
-  // No other class can be had from a call that names no Item, so the rest is a fault of this service.
-  return failureClass === 'configuration' ? 'configuration_error' : 'internal_error';
 }
 
 function secondsOf(milliseconds: unknown): number | undefined {

@@ -1,91 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
-import { PROBLEM_CODES, type ProblemCode } from '../../contract/failures';
+import { PROBLEM_CODES, PROBLEMS, type ProblemCode, titleOf } from '../../contract/failures';
 import { SafeError } from '../../contract/safe-error';
-
-interface ProblemKind {
-  status: number;
-  title: string;
-  /** Standing words; for a 5xx they are all that a caller is told. */
-  detail: string;
-  /** `Retry-After`, where the failure itself does not say. */
-  retryAfterSeconds?: number;
-}
-
-/** The one table from problem code to HTTP. */
-export const PROBLEMS: Readonly<Record<ProblemCode, ProblemKind>> = {
-  invalid_request: { status: 400, title: 'Invalid request', detail: 'The request is not as documented.' },
-  unauthorized: {
-    status: 401,
-    title: 'Unauthorized',
-    detail: 'Send a valid key as Authorization: Bearer <key>.',
-  },
-  invalid_signature: {
-    status: 401,
-    title: 'Invalid signature',
-    detail: 'The webhook is not signed by its sender.',
-  },
-  link_not_found: { status: 404, title: 'Link not found', detail: 'This user was never linked.' },
-  job_not_found: { status: 404, title: 'Job not found', detail: 'The link has no such job.' },
-  not_found: { status: 404, title: 'Not found', detail: 'There is nothing under this path.' },
-  method_not_allowed: {
-    status: 405,
-    title: 'Method not allowed',
-    detail: 'See Allow for what this path takes.',
-  },
-  already_linked: {
-    status: 409,
-    title: 'Already linked',
-    detail: 'The user has an open link that was started by another request. Unlink first.',
-  },
-  not_linked: { status: 409, title: 'Not linked', detail: 'The user has no open link.' },
-  not_needed: { status: 409, title: 'Not needed', detail: 'The link needs no attention.' },
-  still_needs_attention: {
-    status: 409,
-    title: 'Still needs attention',
-    detail: 'The bank still asks for a sign-in. The user has to finish Link in update mode.',
-  },
-  payload_too_large: { status: 413, title: 'Payload too large', detail: 'The request is too large.' },
-  unsupported_media_type: {
-    status: 415,
-    title: 'Unsupported media type',
-    detail: 'Only application/json is taken.',
-  },
-  too_many_requests: {
-    status: 429,
-    title: 'Too many requests',
-    detail: 'The limit for this key or address is used up.',
-    retryAfterSeconds: 60,
-  },
-  overloaded: {
-    status: 503,
-    title: 'Overloaded',
-    detail: 'Too much is under way. Try again.',
-    retryAfterSeconds: 2,
-  },
-  temporal_unavailable: {
-    status: 503,
-    title: 'Temporal unavailable',
-    detail: 'Links cannot be reached at the moment. Try again.',
-    retryAfterSeconds: 5,
-  },
-  provider_unavailable: {
-    status: 503,
-    title: 'Provider unavailable',
-    detail: 'The provider cannot be reached at the moment. Try again.',
-    retryAfterSeconds: 10,
-  },
-  configuration_error: {
-    status: 500,
-    title: 'Configuration error',
-    detail: 'An operator of this service has to change its set-up.',
-  },
-  internal_error: { status: 500, title: 'Internal error', detail: 'Something unexpected went wrong.' },
-};
-
-export function isProblemCode(value: unknown): value is ProblemCode {
-  return PROBLEM_CODES.some((code) => code === value);
-}
 
 export const problemSchema = z
   .strictObject({
@@ -129,7 +45,7 @@ export class HttpProblem extends SafeError {
     options: ProblemOptions = {},
   ) {
     const kind = PROBLEMS[code];
-    const detail = options.detail ?? kind.detail;
+    const detail = options.detail ?? kind.message;
     super(detail, 'cause' in options ? { cause: options.cause } : {});
     this.name = 'HttpProblem';
     this.status = options.status ?? kind.status;
@@ -142,7 +58,7 @@ export class HttpProblem extends SafeError {
     };
     this.body = {
       type: `urn:problem-type:processor-link:${code}`,
-      title: options.status === undefined ? kind.title : (STATUS_CODES[options.status] ?? kind.title),
+      title: (options.status === undefined ? undefined : STATUS_CODES[options.status]) ?? titleOf(code),
       status: this.status,
       detail,
       code,
