@@ -25,6 +25,11 @@ export const userIdSchema = z
 
 export const jobSchema = z.enum(JOBS).meta({ description: "Atomic's `job`." });
 
+/** Temporal's id of one run of a workflow. */
+export const runIdSchema = z
+  .string()
+  .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'must be a runId, as in a LinkView');
+
 /** An ISO 8601 instant in UTC, as `Date.prototype.toISOString` writes it. */
 export const timestampSchema = z.iso.datetime();
 

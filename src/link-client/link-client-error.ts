@@ -79,7 +79,7 @@ function grpcErrorOf(error: unknown): { code: number; details: string } | undefi
 
 function ofServiceError(error: unknown): LinkClientError {
   const { code, details = '' } = grpcErrorOf(error) ?? {};
-  if (code === GRPC_STATUS.RESOURCE_EXHAUSTED) {
+  if (code === GRPC_STATUS.RESOURCE_EXHAUSTED || isRunLimit(code, details)) {
     return new LinkClientError('overloaded', 'Temporal asks to slow down.', { cause: error });
   }
   if (code === GRPC_STATUS.INVALID_ARGUMENT) {
@@ -94,6 +94,12 @@ function ofServiceError(error: unknown): LinkClientError {
       : new LinkClientError('internal_error', 'Temporal refused the request.', { cause: error });
   }
   return temporalUnavailable(error);
+}
+
+/** Temporal takes so many signals and updates of a run, and no more until it has continued as new. */
+function isRunLimit(code: number | undefined, details: string): boolean {
+  if (code === GRPC_STATUS.INVALID_ARGUMENT) return /exceeded workflow execution limit/i.test(details);
+  return code === GRPC_STATUS.FAILED_PRECONDITION && /limit on the .*number of/i.test(details);
 }
 
 /** An update's refusal carries its code as the type of an ApplicationFailure, at any depth of causes. */

@@ -1,10 +1,4 @@
-import {
-  Client,
-  type Connection,
-  type WorkflowClient,
-  WorkflowFailedError,
-  WorkflowNotFoundError,
-} from '@temporalio/client';
+import { Client, type Connection, type WorkflowClient, WorkflowNotFoundError } from '@temporalio/client';
 import type { Job } from '../contract/jobs';
 import { DEFAULT_TASK_QUEUE, SIGNALS, UPDATES, workflowIdOf } from '../contract/names';
 import {
@@ -12,11 +6,12 @@ import {
   jobSchema,
   type LinkToken,
   type LinkView,
+  runIdSchema,
   type StartLink,
   startLinkSchema,
   userIdSchema,
 } from '../contract/schemas';
-import { isFinal } from '../contract/states';
+import { isFinal, isSettled } from '../contract/states';
 import type {
   AtomicWebhookSignal,
   PlaidWebhookSignal,
@@ -35,8 +30,10 @@ import { Turns } from './keyed-limit';
 import { LinkClientError, notLinked, temporalUnavailable, toLinkClientError } from './link-client-error';
 import type { ConnectOptions, LinkClientOptions } from './link-client-options';
 import { type LinkPage, type ListLinks, listLinks } from './link-list';
-import { isOpen, LinkReader } from './link-reader';
+import { LinkReader } from './link-reader';
 import { startLink } from './link-start';
+import { SharedReads } from './shared-reads';
+import { type UnlinkOptions, unlink } from './unlink';
 
 export type { ConnectOptions, LinkClientOptions } from './link-client-options';
 
@@ -58,6 +55,7 @@ export class LinkClient {
   readonly #reader: LinkReader;
   readonly #waiter: JobWaiter;
   readonly #signals = new Turns(SIGNALS_AT_ONCE);
+  readonly #jobRuns = new SharedReads<LinkView>();
   readonly #taskQueue: string;
   readonly #eagerStart: boolean;
   readonly #callTimeoutMs: number;
@@ -162,11 +160,16 @@ export class LinkClient {
     );
   }
 
-  /** Runs a further job, or one again; joins a run that is under way. Codes: `not_linked`. */
+  /**
+   * Runs a further job, or one again. A run that is under way is joined by a read alone, because Temporal counts a run's
+   * updates. Codes: `not_linked`.
+   */
   async runJob(userId: string, job: Job): Promise<LinkView> {
+    parsed(userIdSchema, userId);
     parsed(jobSchema, job);
-    const update: RunJobUpdate = { job };
-    return this.#update<LinkView>(userId, UPDATES.runJob, update);
+    const shared = () =>
+      this.#jobRuns.read(JSON.stringify([userId, job]), () => this.#runOrJoin(userId, job));
+    return this.#run((deadline) => deadline.call(shared));
   }
 
   /**
@@ -185,26 +188,24 @@ export class LinkClient {
   }
 
   /**
-   * Ends a link: the view is `unlinking`, or its last one where the link has closed, within `waitMs` if that is given.
-   * Repeating it does nothing more. A read that fails after a wait does so within `waitMs` and a call's timeout. Codes:
-   * `link_not_found`.
+   * Ends the link that is open, or leaves one that has closed as it is. The view is that of this link, and of no later one:
+   * `unlinking`, or its last one where it has closed, within `waitMs` if that is given. Repeating it does nothing more. A
+   * read that fails after a wait does so within `waitMs` and a call's timeout. Codes: `link_not_found`, `not_linked` when
+   * `runId` is not of the newest link.
    */
-  async unlink(userId: string, { waitMs = 0 }: { waitMs?: number } = {}): Promise<LinkView> {
+  async unlink(userId: string, options: UnlinkOptions = {}): Promise<LinkView> {
     parsed(userIdSchema, userId);
-    const cancel = (deadline: CallDeadline) => this.#cancel(userId, deadline);
-    const read = (deadline: CallDeadline) => this.#reader.read(userId, deadline);
-    if (waitMs <= 0) {
-      return this.#run(async (deadline) => {
-        const runId = await cancel(deadline);
-        return unlinking(await read(deadline), runId);
-      });
+    if (options.runId !== undefined) parsed(runIdSchema, options.runId);
+    const dependencies = {
+      client: this.#client,
+      reader: this.#reader,
+      callTimeoutMs: this.#callTimeoutMs,
+    };
+    try {
+      return await unlink(dependencies, userId, options);
+    } catch (error) {
+      throw toLinkClientError(error);
     }
-    const endAt = Date.now() + waitMs;
-    const runId = await this.#run(cancel);
-    const hasClosed = runId !== undefined && (await this.#untilClosed(userId, runId, waitMs));
-    // The last view of a long link takes a worker a while: it goes through all that was.
-    const remainingMs = hasClosed ? endAt - Date.now() : 0;
-    return unlinking(await this.#run(read, Math.max(remainingMs, this.#callTimeoutMs)), runId);
   }
 
   /**
@@ -253,46 +254,26 @@ export class LinkClient {
     );
   }
 
-  async #run<T>(
-    operation: (deadline: CallDeadline) => Promise<T>,
-    timeoutMs = this.#callTimeoutMs,
-  ): Promise<T> {
+  async #run<T>(operation: (deadline: CallDeadline) => Promise<T>): Promise<T> {
     try {
-      return await operation(new CallDeadline(this.#client.connection, timeoutMs));
+      return await operation(new CallDeadline(this.#client.connection, this.#callTimeoutMs));
     } catch (error) {
       throw toLinkClientError(error);
     }
   }
 
-  /** The run that was asked to end; undefined when the link has closed. */
-  async #cancel(userId: string, deadline: CallDeadline): Promise<string | undefined> {
-    const description = await this.#reader.describe(userId, deadline);
-    if (!isOpen(description)) return undefined;
-    const { runId } = description;
-    const firstExecutionRunId = description.raw.workflowExecutionInfo?.firstRunId;
-    const handle = this.#client.getHandle(workflowIdOf(userId), undefined, {
-      ...(firstExecutionRunId && { firstExecutionRunId }),
-    });
+  async #runOrJoin(userId: string, job: Job): Promise<LinkView> {
+    let link: LinkView;
     try {
-      await deadline.call(() => handle.cancel());
-      return runId;
+      link = await this.get(userId);
     } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return undefined;
-      throw error;
+      throw error instanceof LinkClientError && error.code === 'link_not_found' ? notLinked(error) : error;
     }
-  }
-
-  /** Whether the run and those that continue it have closed, in whatever way, before time is up. */
-  async #untilClosed(userId: string, runId: string, waitMs: number): Promise<boolean> {
-    const result = () => this.#client.result(workflowIdOf(userId), runId, { followRuns: true });
-    const deadline = new CallDeadline(this.#client.connection, waitMs);
-    try {
-      await deadline.call(result, { longPoll: true });
-      return true;
-    } catch (error) {
-      // Whether Temporal is there at all is seen by the read that follows.
-      return error instanceof WorkflowFailedError;
-    }
+    if (isFinal(link.state) || link.state === 'unlinking') throw notLinked();
+    const state = link.jobs[job]?.state;
+    if (state !== undefined && !isSettled(state)) return link;
+    const update: RunJobUpdate = { job };
+    return this.#update<LinkView>(userId, UPDATES.runJob, update);
   }
 
   /** The worker has to take the update within a call's time; what it does then may ask a provider and take longer. */
@@ -327,11 +308,6 @@ export class LinkClient {
       }
     });
   }
-}
-
-/** A link that was asked to end is unlinking, even where its view was read a moment before it took note. */
-function unlinking(view: LinkView, cancelledRunId: string | undefined): LinkView {
-  return cancelledRunId === undefined || isFinal(view.state) ? view : { ...view, state: 'unlinking' };
 }
 
 /** As much of a zod schema as is used here. */

@@ -3,6 +3,7 @@ import {
   QueryNotRegisteredError,
   QueryRejectedError,
   WorkflowClient,
+  WorkflowContinuedAsNewError,
   type WorkflowExecutionDescription,
   WorkflowNotFoundError,
 } from '@temporalio/client';
@@ -44,26 +45,35 @@ export class LinkReader {
     });
   }
 
-  /** Throws `link_not_found` for a user who was never linked, or whose last link is past Temporal's retention. */
-  async read(userId: string, deadline: CallDeadline): Promise<LinkView> {
-    const handle = this.#openRuns.getHandle(workflowIdOf(userId));
-    const query = () => handle.query<LinkView>(QUERIES.getLink);
-    const shared = () => this.#reads.read(userId, () => queryWhenReady(this.#callDeadline(), query));
+  /**
+   * The newest link's view, or that of the link which `ofRun` is a run of, however many links came after it. Throws
+   * `link_not_found` for a user who was never linked, or whose last link is past Temporal's retention.
+   */
+  async read(userId: string, deadline: CallDeadline, ofRun?: string): Promise<LinkView> {
+    let runId = ofRun;
     for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
       try {
-        return await deadline.call(shared);
+        return await deadline.call(() => this.#readOpen(userId, runId));
       } catch (error) {
         if (!(error instanceof QueryRejectedError)) throw asNotFound(error);
       }
-      const description = await this.describe(userId, deadline);
-      if (!isOpen(description)) return this.readClosed(description, deadline);
+      const description = await this.describe(userId, deadline, runId);
+      if (runId !== undefined && description.status.name === 'CONTINUED_AS_NEW') {
+        runId = await this.#nextRunOf(description, deadline);
+      } else if (!isOpen(description)) {
+        return this.readClosed(description, deadline);
+      }
     }
     throw temporalUnavailable();
   }
 
-  /** Throws `link_not_found`. Needs no worker. */
-  async describe(userId: string, deadline: CallDeadline): Promise<WorkflowExecutionDescription> {
-    const handle = this.#client.getHandle(workflowIdOf(userId));
+  /** Of a run, or of the newest one. Throws `link_not_found`. Needs no worker. */
+  async describe(
+    userId: string,
+    deadline: CallDeadline,
+    runId?: string,
+  ): Promise<WorkflowExecutionDescription> {
+    const handle = this.#client.getHandle(workflowIdOf(userId), runId);
     try {
       return await deadline.call(() => handle.describe());
     } catch (error) {
@@ -88,6 +98,24 @@ export class LinkReader {
     const how = description.status.name === 'TIMED_OUT' ? 'timed out' : description.status.name.toLowerCase();
     const error = linkError('internal_error', `The run was ${how} before the link could be removed.`);
     return { ...view, state: 'failed', error };
+  }
+
+  #readOpen(userId: string, runId: string | undefined): Promise<LinkView> {
+    const handle = this.#openRuns.getHandle(workflowIdOf(userId), runId);
+    const query = () => handle.query<LinkView>(QUERIES.getLink);
+    return this.#reads.read(JSON.stringify([userId, runId]), () =>
+      queryWhenReady(this.#callDeadline(), query),
+    );
+  }
+
+  async #nextRunOf({ workflowId, runId }: WorkflowExecutionDescription, deadline: CallDeadline) {
+    try {
+      await deadline.call(() => this.#client.result(workflowId, runId, { followRuns: false }));
+    } catch (error) {
+      if (error instanceof WorkflowContinuedAsNewError) return error.newExecutionRunId;
+      throw error;
+    }
+    throw temporalUnavailable();
   }
 
   /** A shared read is not bound to the deadline of the caller who happened to begin it. */
@@ -149,10 +177,16 @@ export function isOpen({ status }: Pick<WorkflowExecutionDescription, 'status'>)
   return status.name === 'RUNNING' || status.name === 'PAUSED';
 }
 
+/** The same for all runs of a link, however often it has continued as new. */
+export function firstRunIdOf({ raw }: WorkflowExecutionDescription): string | undefined {
+  return raw.workflowExecutionInfo?.firstRunId || undefined;
+}
+
 /** Whether the first run of a chain has not finished a task yet, so that {@link initialLinkView} is its view. */
 export function isUntouched(description: WorkflowExecutionDescription): boolean {
-  const firstRunId = description.raw.workflowExecutionInfo?.firstRunId;
-  return firstRunId === description.runId && description.historyLength <= LENGTH_BEFORE_FIRST_TASK;
+  return (
+    firstRunIdOf(description) === description.runId && description.historyLength <= LENGTH_BEFORE_FIRST_TASK
+  );
 }
 
 /** Whether Temporal or the worker has answered that it cannot query this run, as against no answer at all. */

@@ -1,6 +1,7 @@
 import {
   type WorkflowClient,
   WorkflowExecutionAlreadyStartedError,
+  type WorkflowExecutionDescription,
   type WorkflowStartOptions,
 } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
@@ -11,12 +12,14 @@ import type { LinkMemo, ProcessorLinkInput, TokenSealer } from '../contract/work
 import type { KeyRing } from '../encryption/key-ring';
 import { linkJobsKey, linkStateKey } from '../temporal/search-attributes';
 import type { CallDeadline } from './call-deadline';
-import { LinkClientError, temporalUnavailable } from './link-client-error';
+import { LinkClientError, temporalUnavailable, toLinkClientError } from './link-client-error';
 import { fingerprintOf, inOrder, matchesFingerprint } from './link-fingerprint';
 import { initialLinkView, isOpen, isUntouched, type LinkReader } from './link-reader';
 
 /** A link may close between "it is open" and looking at it; more often than this in a row is no accident. */
 const START_ATTEMPTS = 5;
+
+type ReusePolicy = 'ALLOW_DUPLICATE' | 'REJECT_DUPLICATE';
 
 export interface StartDependencies {
   client: WorkflowClient;
@@ -29,7 +32,8 @@ export interface StartDependencies {
 
 /**
  * Starts the workflow of a user, or finds that the same request has started it: Temporal allows one open run a workflow
- * id, and the memo's fingerprint says whose it is. The fresh view is made here, so a start needs no worker.
+ * id, and the memo's fingerprint says whose it is. A public token is good for one exchange, so the same request with one
+ * finds its link after that has closed too. The fresh view is made here, so a start needs no worker.
  */
 export async function startLink(
   dependencies: StartDependencies,
@@ -37,11 +41,13 @@ export async function startLink(
   deadline: CallDeadline,
 ): Promise<{ link: LinkView; created: boolean }> {
   const { client, reader, keyRing } = dependencies;
-  const { userId, jobs } = request;
+  const { userId, jobs, publicToken } = request;
   const state = initialState(request);
+  // For a user who was never linked, one call does.
+  let reusePolicy: ReusePolicy = publicToken === undefined ? 'ALLOW_DUPLICATE' : 'REJECT_DUPLICATE';
   for (let attempt = 0; attempt < START_ATTEMPTS; attempt++) {
     const createdAt = new Date().toISOString();
-    const options = startOptions(dependencies, request, createdAt);
+    const options = startOptions(dependencies, request, { createdAt, reusePolicy });
     try {
       const { firstExecutionRunId: runId } = await deadline.call(() => client.start(WORKFLOW_TYPE, options));
       return { link: initialLinkView({ userId, state, jobs, runId, createdAt }), created: true };
@@ -49,16 +55,33 @@ export async function startLink(
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     }
 
-    const description = await reader.describe(userId, deadline);
-    if (!isOpen(description)) continue;
+    let description: WorkflowExecutionDescription;
+    try {
+      description = await reader.describe(userId, deadline);
+    } catch (error) {
+      const { code } = toLinkClientError(error);
+      // Gone meanwhile, or closed since before the oldest key: nothing of it is needed. An open one refuses the next attempt.
+      const mayBeClosed = code === 'configuration_error' && reusePolicy === 'REJECT_DUPLICATE';
+      if (code !== 'link_not_found' && !mayBeClosed) throw error;
+      reusePolicy = 'ALLOW_DUPLICATE';
+      continue;
+    }
     const memo = memoOf(description.memo);
-    if (memo === undefined || !matchesFingerprint(keyRing, request, memo.fingerprint)) {
+    const sameMemo = memo && matchesFingerprint(keyRing, request, memo.fingerprint) ? memo : undefined;
+    if (!isOpen(description)) {
+      if (sameMemo !== undefined && publicToken !== undefined) {
+        return { link: await reader.readClosed(description, deadline), created: false };
+      }
+      reusePolicy = 'ALLOW_DUPLICATE';
+      continue;
+    }
+    if (sameMemo === undefined) {
       throw new LinkClientError('already_linked', 'The user has another link open. Unlink it first.');
     }
     const { runId } = description;
     const link = isUntouched(description)
-      ? initialLinkView({ userId, state, jobs, runId, createdAt: memo.createdAt })
-      : await reader.read(userId, deadline);
+      ? initialLinkView({ userId, state, jobs, runId, createdAt: sameMemo.createdAt })
+      : await reader.read(userId, deadline, runId);
     return { link, created: false };
   }
   throw temporalUnavailable();
@@ -67,7 +90,7 @@ export async function startLink(
 function startOptions(
   { keyRing, sealer, taskQueue, eagerStart }: StartDependencies,
   request: StartLink,
-  createdAt: string,
+  { createdAt, reusePolicy }: { createdAt: string; reusePolicy: ReusePolicy },
 ): WorkflowStartOptions<(input: ProcessorLinkInput) => Promise<unknown>> {
   const { userId, accountId, publicToken, accessToken } = request;
   const jobs = inOrder(request.jobs);
@@ -84,7 +107,7 @@ function startOptions(
     taskQueue,
     args: [input],
     workflowIdConflictPolicy: 'FAIL',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    workflowIdReusePolicy: reusePolicy,
     memo: { ...memo },
     typedSearchAttributes: new TypedSearchAttributes([
       { key: linkStateKey, value: initialState(request) },

@@ -121,12 +121,11 @@ describe('GET /v1/links/:userId/jobs/:job', () => {
 
   test('answers an unlink under way at once when the server stops', async () => {
     const { app, links } = testApp();
-    const waiting = deferred<void>();
+    const waiting = deferred<AbortSignal>();
     links.script({
-      unlink: async (_user, { waitMs }) => {
-        if (waitMs === 0) return linkView({ state: 'unlinking' });
-        waiting.resolve();
-        return new Promise(() => undefined);
+      unlink: async (_user, { signal }) => {
+        await untilAborted(signal, waiting.resolve).catch(() => undefined);
+        return linkView({ state: 'unlinking' });
       },
     });
     const request = await listenAndGet(app, '/v1/links/user-0001?waitSeconds=60', 'DELETE');

@@ -163,8 +163,23 @@ describe('DELETE /v1/links/:userId', () => {
     expect(response.json()).toMatchObject({ state });
     expect(links.callsOf('unlink')[0]).toEqual([
       'user-0001',
-      { waitMs: 60_000, requestId: response.headers['x-request-id'] },
+      {
+        waitMs: 60_000,
+        signal: expect.any(AbortSignal),
+        requestId: response.headers['x-request-id'],
+      },
     ]);
+  });
+
+  test('hands on which run is meant, and answers 409 where that is no longer the newest', async () => {
+    const { app, links } = testApp();
+    const { runId } = linkView();
+    links.failWith(() => linkClientError('not_linked'));
+    const url = `/v1/links/user-0001?runId=${runId}`;
+    expectProblem(await app.inject(request('DELETE', url)), 409, 'not_linked');
+    expect(links.callsOf('unlink')[0]).toMatchObject(['user-0001', { runId }]);
+    const problem = expectProblem(await app.inject(request('DELETE', `${url}x`)), 400, 'invalid_request');
+    expect(problem.errors).toMatchObject([{ path: 'runId' }]);
   });
 
   test('does not wait unless asked to, and takes an empty body', async () => {

@@ -255,13 +255,46 @@ describe('start', () => {
     expect(await runOf(userId).query<ProcessorLinkInput>('input')).toEqual(before);
   });
 
-  it('starts a new run once the link has closed', async () => {
+  it('starts a new run for another public token once the link has closed', async () => {
     const userId = await started();
     const { runId } = await links.get(userId);
     await unlinked(userId);
-    const { link, created } = await links.start(request(userId));
+    const { link, created } = await links.start(request(userId, { publicToken: OTHER_TOKEN }));
     expect(created).toBe(true);
     expect(link.runId).not.toBe(runId);
+  });
+
+  it('finds the closed link of the same public token, which is good for one', async () => {
+    const userId = await started();
+    await unlinked(userId);
+    const closed = await links.get(userId);
+    const reordered = request(userId, { jobs: ['recurrence-detection', 'employer-classification'] });
+    expect(await links.start(reordered)).toEqual({ link: closed, created: false });
+
+    const failed = await started();
+    const { runId } = await links.get(failed);
+    await runOf(failed).terminate();
+    expect(await links.start(request(failed))).toMatchObject({
+      created: false,
+      link: { runId, state: 'failed' },
+    });
+  });
+
+  it('starts a new run for the same access token once the link has closed', async () => {
+    const byAccess = { publicToken: undefined, accessToken: 'access-sandbox-8ab976e6' };
+    const { publicToken: _, ...withAccess } = { ...request(newUser()), ...byAccess };
+    const { link } = await links.start(withAccess);
+    await unlinked(withAccess.userId);
+    const again = await links.start(withAccess);
+    expect(again.created).toBe(true);
+    expect(again.link.runId).not.toBe(link.runId);
+  });
+
+  it('needs no key of a link that has closed', async () => {
+    const userId = await started();
+    await unlinked(userId);
+    const rotated = linkClient({ keyRing: parseKeyRing(k2) });
+    expect(await rotated.start(request(userId))).toMatchObject({ created: true });
   });
 
   it('knows the same request under a new key, and after the run has continued as new', async () => {
@@ -435,6 +468,26 @@ describe('runJob', () => {
     expect(view.jobs).toMatchObject({ 'employer-classification': { state: 'pending' } });
   });
 
+  it('joins a run that is under way by a read alone, however many ask', async () => {
+    const userId = await started();
+    const updates = async () =>
+      ((await runOf(userId).fetchHistory()).events ?? []).filter(
+        (event) => event.workflowExecutionUpdateAcceptedEventAttributes,
+      ).length;
+    const joined = await Promise.all(
+      Array.from({ length: 50 }, () => links.runJob(userId, 'employer-classification')),
+    );
+    for (const { jobs } of joined) expect(jobs['employer-classification']).toEqual({ state: 'registered' });
+    expect(await updates()).toBe(0);
+
+    await links.signalAtomicWebhook(userId, { job: 'employer-classification', bodySha256: 'aa' });
+    const again = await Promise.all(
+      Array.from({ length: 50 }, () => links.runJob(userId, 'employer-classification')),
+    );
+    for (const { jobs } of again) expect(jobs['employer-classification']).toEqual({ state: 'pending' });
+    expect(await updates()).toBe(1);
+  });
+
   it('needs an open link that is not unlinking', async () => {
     expect(await codeOf(links.runJob(newUser(), 'recurrence-detection'))).toBe('not_linked');
     const userId = await started();
@@ -461,6 +514,65 @@ describe('unlink', () => {
     const userId = await started();
     await runOf(userId).terminate();
     expect(await links.unlink(userId, { waitMs: 30_000 })).toMatchObject({ state: 'failed' });
+  });
+
+  it('answers about the link that was open when the call came, whatever is started meanwhile', async () => {
+    const userId = await started();
+    const { runId } = await links.get(userId);
+    const waited = Array.from({ length: 12 }, () => links.unlink(userId, { waitMs: 30_000 }));
+    await eventually(
+      () => links.get(userId),
+      ({ state }) => state === 'unlinking',
+    );
+    const relink = eventually(
+      () => links.start(request(userId, { publicToken: OTHER_TOKEN })).catch(() => undefined),
+      (answer) => answer?.created === true,
+    );
+    await runOf(userId).signal('release');
+    for (const view of await Promise.all(waited)) expect(view).toMatchObject({ runId, state: 'unlinked' });
+    const next = (await relink)?.link.runId;
+    expect(await links.get(userId)).toMatchObject({ runId: next, state: 'waiting' });
+  });
+
+  it('ends the link that runId names, over a continue-as-new too, and no other', async () => {
+    const userId = await started();
+    const { runId } = await links.get(userId);
+    await unlinked(userId);
+    expect(await links.unlink(userId, { runId })).toMatchObject({ runId, state: 'unlinked' });
+
+    const { link } = await links.start(request(userId, { publicToken: OTHER_TOKEN }));
+    expect(await codeOf(links.unlink(userId, { runId }))).toBe('not_linked');
+    expect(await codeOf(links.unlink(userId, { runId: randomUUID() }))).toBe('not_linked');
+    expect(await codeOf(links.unlink(userId, { runId: 'no run' }))).toBe('invalid_request');
+    expect(await codeOf(links.unlink(newUser(), { runId }))).toBe('link_not_found');
+    expect(await links.get(userId)).toMatchObject({ runId: link.runId, state: 'waiting' });
+
+    await runOf(userId).signal('makeWay');
+    const continued = await eventually(
+      () => links.get(userId),
+      (view) => view.runId !== link.runId,
+    );
+    expect(await links.unlink(userId, { runId: link.runId })).toMatchObject({
+      runId: continued.runId,
+      state: 'unlinking',
+    });
+    await runOf(userId).signal('release');
+    expect(await links.unlink(userId, { runId: link.runId, waitMs: 10_000 })).toMatchObject({
+      runId: continued.runId,
+      state: 'unlinked',
+    });
+  });
+
+  it('answers with the view as it is when its wait is ended', async () => {
+    const userId = await started();
+    const stop = new AbortController();
+    const waited = links.unlink(userId, { waitMs: 300_000, signal: stop.signal });
+    await eventually(
+      () => links.get(userId),
+      ({ state }) => state === 'unlinking',
+    );
+    stop.abort();
+    expect(await soon(waited)).toMatchObject({ state: 'unlinking' });
   });
 
   it('gives the last view of a link that a worker takes long to go through what is left of the wait', async () => {
@@ -589,7 +701,7 @@ describe('list', () => {
     await listed.get(terminated);
     await runIn(terminated).terminate();
     await unlinkedThere(relinked);
-    await listed.start(request(relinked));
+    await listed.start(request(relinked, { publicToken: OTHER_TOKEN }));
     await listed.get(relinked);
     const ofNobody = new LinkClient({ client, keyRing: ring, taskQueue: `nobody-${randomUUID()}` });
     await ofNobody.start(request(stuck));

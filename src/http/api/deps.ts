@@ -36,7 +36,10 @@ export interface LinkGateway {
     job: Job,
     options: { waitMs: number; signal?: AbortSignal } & CallContext,
   ): Promise<JobResult>;
-  unlink(userId: string, options: { waitMs: number } & CallContext): Promise<LinkView>;
+  unlink(
+    userId: string,
+    options: { waitMs: number; runId?: string; signal?: AbortSignal } & CallContext,
+  ): Promise<LinkView>;
   createRepairLinkToken(userId: string, context?: CallContext): Promise<LinkToken>;
   confirmRepair(userId: string, context?: CallContext): Promise<LinkView>;
   signalAtomicWebhook(

@@ -1,11 +1,10 @@
 import type { ProblemCode } from '../../contract/failures';
 import { linkViewSchema, startLinkSchema } from '../../contract/schemas';
 import { isFinal } from '../../contract/states';
-import { unlessAborted } from '../../system/settle-within';
 import { defineRoute, type Route } from '../server/route';
 import type { LinkGateway } from './deps';
 import { PLAID_PROBLEMS } from './link-token-routes';
-import { linkListSchema, listQuerySchema, userParamsSchema, waitQuerySchema } from './schemas';
+import { linkListSchema, listQuerySchema, unlinkQuerySchema, userParamsSchema } from './schemas';
 
 const TAG = 'Linking';
 const TEMPORAL: ProblemCode = 'temporal_unavailable';
@@ -21,7 +20,8 @@ export function linkRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
         summary: 'Link a user',
         description:
           'Starts the link with either the public token that Link gave or the access token of an Item that you ' +
-          'have. Safe to repeat: the same request again, with jobs in any order, finds the link that it started.',
+          'have. Safe to repeat: the same request again, with jobs in any order, finds the link that it started; with a ' +
+          'public token, which is good for one link, after that has ended too.',
         tag: TAG,
         access: 'key',
         answers: {
@@ -113,20 +113,24 @@ export function linkRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
         summary: 'Unlink a user',
         description:
           'Ends the link at whatever point it is: Atomic forgets the user, and the Item is removed where this ' +
-          'service made it. Safe to repeat.',
+          'service made it. The answer is about the link that was open when the call came, and no later one. Safe to ' +
+          'repeat; with `runId`, also where the user may have been linked again meanwhile.',
         tag: TAG,
         access: 'key',
         answers: {
           202: { description: 'The link is being undone.', schema: linkViewSchema },
           200: { description: 'The link has ended: `unlinked`, or `failed` before.', schema: linkViewSchema },
         },
-        problems: ['link_not_found', TEMPORAL],
+        problems: ['link_not_found', 'not_linked', TEMPORAL],
       },
-      { params: userParamsSchema, query: waitQuerySchema },
-      async ({ params: { userId }, query: { waitSeconds } }, { requestId }) => {
-        const waiting = links.unlink(userId, { waitMs: waitSeconds * 1000, requestId });
-        const waited = await unlessAborted(waiting, closing);
-        const link = waited ?? (await links.unlink(userId, { waitMs: 0, requestId }));
+      { params: userParamsSchema, query: unlinkQuerySchema },
+      async ({ params: { userId }, query: { waitSeconds, runId } }, { requestId }) => {
+        const link = await links.unlink(userId, {
+          waitMs: waitSeconds * 1000,
+          ...(runId !== undefined && { runId }),
+          signal: closing,
+          requestId,
+        });
         return { status: isFinal(link.state) ? 200 : 202, body: link };
       },
     ),

@@ -4,6 +4,7 @@ import {
   jobSchema,
   linkViewSchema,
   MAX_PAGE_SIZE,
+  runIdSchema,
   userIdSchema,
 } from '../../contract/schemas';
 import { LINK_STATES } from '../../contract/states';
@@ -28,6 +29,13 @@ export const jobParamsSchema = z.strictObject({ userId: userIdSchema, job: jobSc
 export const waitQuerySchema = z.strictObject({
   waitSeconds: wholeNumber(0, MAX_WAIT_SECONDS).default(0).meta({
     description: 'How long to wait, in seconds, for the outcome before answering with the state as it is.',
+  }),
+});
+
+export const unlinkQuerySchema = waitQuerySchema.extend({
+  runId: runIdSchema.optional().meta({
+    description:
+      '`runId` of the link that is meant. A link that was started since is left alone, with 409 `not_linked`.',
   }),
 });
 
