@@ -27,9 +27,20 @@ export const UPDATES = {
 /** Custom search attributes, readable by whoever may list workflows: opaque ids and states, nothing else. */
 export const SEARCH_ATTRIBUTES = {
   linkState: 'LinkState',
+  linkStateSince: 'LinkStateSince',
+  linkError: 'LinkError',
   linkJobs: 'LinkJobs',
   plaidItemId: 'PlaidItemId',
 } as const;
+
+/** Their types, as Temporal's tools call them. */
+export const SEARCH_ATTRIBUTE_TYPES = [
+  [SEARCH_ATTRIBUTES.linkState, 'Keyword'],
+  [SEARCH_ATTRIBUTES.linkStateSince, 'Datetime'],
+  [SEARCH_ATTRIBUTES.linkError, 'Keyword'],
+  [SEARCH_ATTRIBUTES.linkJobs, 'KeywordList'],
+  [SEARCH_ATTRIBUTES.plaidItemId, 'Keyword'],
+] as const;
 
 /** Workflow that posts one notification to the caller; a child that outlives its link. */
 export const NOTIFICATION_WORKFLOW_TYPE = 'notifyCaller';

@@ -19,6 +19,17 @@ export function isFinal(state: LinkState): boolean {
   return FINAL_LINK_STATES.some((final) => final === state);
 }
 
+/** States that last, as Temporal's index has them: the three of a link's first moments are `waiting` there. */
+export const INDEXED_LINK_STATES = [
+  'waiting',
+  'linked',
+  'needs_attention',
+  'unlinking',
+  'unlinked',
+  'failed',
+] as const satisfies readonly LinkState[];
+export type IndexedLinkState = (typeof INDEXED_LINK_STATES)[number];
+
 export const JOB_STATES = ['pending', 'registered', 'fetching', 'completed', 'failed'] as const;
 export type JobState = (typeof JOB_STATES)[number];
 

@@ -153,10 +153,13 @@ export class LinkClient {
     return this.#run((deadline) => this.#reader.read(userId, deadline));
   }
 
-  /** A page of links, one a user, the newest; by state and job. */
+  /**
+   * A page of links, one per user, the newest; by state, job and error code. From Temporal's index alone, so that it needs
+   * no worker, and no link can hold it up.
+   */
   async list(request: ListLinks = {}): Promise<LinkPage> {
     return this.#run((deadline) =>
-      listLinks({ client: this.#client, reader: this.#reader, keyRing: this.#keyRing, deadline }, request),
+      listLinks({ client: this.#client, keyRing: this.#keyRing, deadline }, request),
     );
   }
 

@@ -1,159 +1,147 @@
 import { createHmac } from 'node:crypto';
 import type { WorkflowClient } from '@temporalio/client';
-import { temporal } from '@temporalio/proto';
+import { FAILURE_CODES, type FailureCode } from '../contract/failures';
 import { JOBS, type Job } from '../contract/jobs';
-import { SEARCH_ATTRIBUTES, userIdOf, WORKFLOW_TYPE } from '../contract/names';
-import { DEFAULT_PAGE_SIZE, type LinkView, MAX_PAGE_SIZE } from '../contract/schemas';
-import { LINK_STATES, type LinkState } from '../contract/states';
+import { SEARCH_ATTRIBUTES, WORKFLOW_TYPE, workflowIdOf } from '../contract/names';
+import { DEFAULT_PAGE_SIZE, type LinkSummary, MAX_PAGE_SIZE } from '../contract/schemas';
+import { INDEXED_LINK_STATES, type IndexedLinkState } from '../contract/states';
 import type { KeyRing } from '../encryption/key-ring';
 import type { CallDeadline } from './call-deadline';
-import { LinkClientError, toLinkClientError } from './link-client-error';
+import { LinkClientError } from './link-client-error';
 import { equalTexts } from './link-fingerprint';
-import { isOpen, type LinkReader, viewOfDescription } from './link-reader';
+import { type IndexRow, indexPage, summaryOf } from './link-summary';
 
 export interface ListLinks {
-  state?: LinkState;
+  /** A state that lasts. */
+  state?: IndexedLinkState;
   job?: Job;
+  /** The link's error code, or that of a failed job. */
+  errorCode?: FailureCode;
   /** 1 to 200, default 50. */
   pageSize?: number;
   pageToken?: string;
 }
 
 export interface LinkPage {
-  links: LinkView[];
+  links: LinkSummary[];
   /** Present while there may be more. A page may be short before the last. */
   nextPageToken?: string;
 }
 
-/** Of the queries that make rows into views. */
-const CONCURRENCY = 40;
-/** A worker that answers at all answers sooner; a link that is stuck must not use up the time of the others. */
-const ROW_TIMEOUT_MS = 2_000;
-/** Visibility rows are dropped when they are a user's older runs; this often a page is filled up again. */
+/** Rows are dropped when they are a user's older runs; this often a page is filled up again. */
 const ROUNDS = 5;
+/** Of the look for newer runs. A user has few. */
+const NEWEST_PAGE_SIZE = 1_000;
 
 interface ListDependencies {
   client: WorkflowClient;
-  reader: LinkReader;
   keyRing: KeyRing;
   deadline: CallDeadline;
 }
 
 /**
- * One page of links, a row a user. Temporal's visibility sorts open runs first, then closed ones by closing time, newest
- * first, so the first row of a user is that of the newest run. Views are read anew from the workflows, so a row whose
- * link has moved on since visibility took note is left out of a list by state. A link whose workflow cannot be read while
- * others can is shown with its state as visibility has it, and no jobs.
+ * One page of links, a row per user, from Temporal's index alone: no worker, no key and no link has to answer. The index
+ * sorts open runs first, then closed ones by closing time, newest first, so the first row of a user is that of the
+ * newest run. It follows by a moment or two.
  */
 export async function listLinks(
-  { client, reader, keyRing, deadline }: ListDependencies,
+  { client, keyRing, deadline }: ListDependencies,
   request: ListLinks,
 ): Promise<LinkPage> {
   const pageSize = request.pageSize ?? DEFAULT_PAGE_SIZE;
   if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > MAX_PAGE_SIZE) {
     throw invalid(`pageSize must be 1 to ${MAX_PAGE_SIZE}`);
   }
-  const query = visibilityQuery(request);
-  const links = new Map<string, LinkView>();
+  const query = [OF_LINKS, ...conditionsOf(request)].join(' AND ');
+  const links: LinkSummary[] = [];
   let token = readPageToken(keyRing, request);
   for (let round = 0; round < ROUNDS; round++) {
-    const page = await visibilityPage(client, deadline, query, pageSize - links.size, token);
-    for (const view of await viewsOf(page.rows, reader, deadline)) {
-      if (fits(view, request) && !links.has(view.userId)) links.set(view.userId, view);
-    }
+    const page = await indexPage(client, deadline, {
+      query,
+      pageSize: pageSize - links.length,
+      nextPageToken: token,
+    });
+    const newest = await newestOf(client, deadline, page.rows);
+    const summaries = await Promise.all(newest.map((row) => summaryOf(client, row)));
+    links.push(...summaries.filter((link) => fits(link, request)));
     token = page.nextToken;
-    if (token.length === 0 || links.size === pageSize) break;
+    if (token.length === 0 || links.length === pageSize) break;
   }
   return {
-    links: [...links.values()],
+    links,
     ...(token.length > 0 && { nextPageToken: writePageToken(keyRing, request, token) }),
   };
 }
 
-interface Row {
-  userId: string;
-  runId: string;
-  open: boolean;
-}
+const OF_LINKS = `WorkflowType = ${quoted(WORKFLOW_TYPE)} AND ExecutionStatus != 'ContinuedAsNew'`;
 
-async function visibilityPage(
+/** The rows that are their user's newest run. An open one is; of the closed ones the index is asked. */
+async function newestOf(
   client: WorkflowClient,
   deadline: CallDeadline,
-  query: string,
-  pageSize: number,
-  nextPageToken: Uint8Array,
-): Promise<{ rows: Row[]; nextToken: Uint8Array }> {
-  const { namespace } = client.options;
-  const { WORKFLOW_EXECUTION_STATUS_RUNNING, WORKFLOW_EXECUTION_STATUS_PAUSED } =
-    temporal.api.enums.v1.WorkflowExecutionStatus;
-  const response = await deadline.call(() =>
-    client.workflowService.listWorkflowExecutions({ namespace, query, pageSize, nextPageToken }),
-  );
-  const rows = response.executions.flatMap(({ execution, status }): Row[] => {
-    const userId = userIdOf(execution?.workflowId ?? '');
-    if (userId === undefined || !execution?.runId) return [];
-    const open = status === WORKFLOW_EXECUTION_STATUS_RUNNING || status === WORKFLOW_EXECUTION_STATUS_PAUSED;
-    return [{ userId, runId: execution.runId, open }];
-  });
-  return { rows, nextToken: response.nextPageToken };
-}
-
-/** A view per row, without those that are not their user's newest run or are gone by now. */
-async function viewsOf(
-  rows: readonly Row[],
-  reader: LinkReader,
-  deadline: CallDeadline,
-): Promise<LinkView[]> {
-  const refusals: unknown[] = [];
-  const views = await mapConcurrently(rows, CONCURRENCY, async (row) => {
-    try {
-      return await viewOfRow(row, reader, deadline.within(ROW_TIMEOUT_MS));
-    } catch (error) {
-      const { code } = toLinkClientError(error);
-      if (code === 'link_not_found') return undefined;
-      if (code !== 'temporal_unavailable') throw error;
-      refusals.push(error);
-      return viewOfDescription(await reader.describe(row.userId, deadline));
+  rows: readonly IndexRow[],
+): Promise<IndexRow[]> {
+  const closedUsers = new Set(rows.filter(({ open }) => !open).map(({ userId }) => userId));
+  const newestRunIds = new Map<string, string>();
+  const ids = [...closedUsers].map((userId) => quoted(workflowIdOf(userId)));
+  const query = `${OF_LINKS} AND WorkflowId IN (${ids.join(', ')})`;
+  let nextPageToken: Uint8Array = new Uint8Array();
+  while (newestRunIds.size < closedUsers.size) {
+    const page = await indexPage(client, deadline, { query, pageSize: NEWEST_PAGE_SIZE, nextPageToken });
+    for (const { userId, runId } of page.rows) {
+      if (!newestRunIds.has(userId)) newestRunIds.set(userId, runId);
     }
-  });
-  const known = views.filter((view) => view !== undefined);
-  // One link that is stuck must not hide the others; but where nobody answers, it is the worker that is away.
-  if (refusals.length > 0 && refusals.length === known.length) throw refusals[0];
-  return known;
+    nextPageToken = page.nextToken;
+    if (nextPageToken.length === 0) break;
+  }
+  return rows.filter(({ open, userId, runId }) => open || newestRunIds.get(userId) === runId);
 }
 
-async function viewOfRow(
-  row: Row,
-  reader: LinkReader,
-  deadline: CallDeadline,
-): Promise<LinkView | undefined> {
-  if (row.open) return reader.read(row.userId, deadline);
-  const newest = await reader.describe(row.userId, deadline);
-  if (newest.runId !== row.runId || isOpen(newest)) return undefined;
-  return reader.readClosed(newest, deadline);
+function fits(link: LinkSummary, { state, job, errorCode }: ListLinks): boolean {
+  return (
+    (state === undefined || link.state === state) &&
+    (job === undefined || link.jobs.includes(job)) &&
+    (errorCode === undefined || link.errorCode === errorCode)
+  );
 }
 
-function fits(view: LinkView, { state, job }: ListLinks): boolean {
-  return (state === undefined || view.state === state) && (job === undefined || view.jobs[job] !== undefined);
-}
-
-function visibilityQuery({ state, job }: ListLinks): string {
-  const conditions = [`WorkflowType = ${quoted(WORKFLOW_TYPE)}`, "ExecutionStatus != 'ContinuedAsNew'"];
+function conditionsOf({ state, job, errorCode }: ListLinks): string[] {
+  const conditions: string[] = [];
   if (state !== undefined) {
-    if (!LINK_STATES.includes(state)) throw invalid('state must be a state of a link');
-    const inState = `${SEARCH_ATTRIBUTES.linkState} = ${quoted(state)}`;
-    // A run that was ended from outside could not note its state any more.
-    conditions.push(
-      state === 'failed'
-        ? `(${inState} OR ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut'))`
-        : inState,
-    );
+    if (!INDEXED_LINK_STATES.includes(state)) {
+      throw invalid(`state must be one of ${INDEXED_LINK_STATES.join(', ')}`);
+    }
+    conditions.push(stateCondition(state));
   }
   if (job !== undefined) {
     if (!JOBS.includes(job)) throw invalid('job must be one of the jobs');
     conditions.push(`${SEARCH_ATTRIBUTES.linkJobs} = ${quoted(job)}`);
   }
-  return conditions.join(' AND ');
+  if (errorCode !== undefined) {
+    if (!FAILURE_CODES.includes(errorCode)) throw invalid('errorCode must be a failure code');
+    const hasCode = `${SEARCH_ATTRIBUTES.linkError} = ${quoted(errorCode)}`;
+    conditions.push(errorCode === 'internal_error' ? `(${hasCode} OR ${ENDED_BADLY})` : hasCode);
+  }
+  return conditions;
+}
+
+/** A run that was ended from outside could not note its state any more. */
+const ENDED_BADLY = "ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut')";
+const ENDED_WELL = "ExecutionStatus IN ('Canceled', 'Completed')";
+
+function stateCondition(state: IndexedLinkState): string {
+  const isNoted = `${SEARCH_ATTRIBUTES.linkState} = ${quoted(state)}`;
+  switch (state) {
+    case 'failed':
+      return `(${isNoted} OR ${ENDED_BADLY})`;
+    case 'unlinked':
+      return `(${isNoted} OR ${ENDED_WELL})`;
+    case 'waiting':
+    case 'linked':
+    case 'needs_attention':
+    case 'unlinking':
+      return `${isNoted} AND NOT ${ENDED_BADLY} AND NOT ${ENDED_WELL}`;
+  }
 }
 
 function quoted(value: string): string {
@@ -177,8 +165,13 @@ function readPageToken(keyRing: KeyRing, request: ListLinks): Uint8Array {
   return Buffer.from(encoded, 'base64url');
 }
 
-function pageTokenMac(keyRing: KeyRing, keyId: string, { state, job }: ListLinks, encoded: string): string {
-  const parts = ['page', state ?? null, job ?? null, encoded];
+function pageTokenMac(
+  keyRing: KeyRing,
+  keyId: string,
+  { state, job, errorCode }: ListLinks,
+  encoded: string,
+): string {
+  const parts = ['page', state ?? null, job ?? null, errorCode ?? null, encoded];
   return createHmac('sha256', keyRing.key(keyId, 'fingerprint'))
     .update(JSON.stringify(parts))
     .digest('base64url');
@@ -186,18 +179,4 @@ function pageTokenMac(keyRing: KeyRing, keyId: string, { state, job }: ListLinks
 
 function invalid(message: string): LinkClientError {
   return new LinkClientError('invalid_request', message);
-}
-
-async function mapConcurrently<T, R>(
-  items: readonly T[],
-  concurrency: number,
-  map: (item: T) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = [];
-  const entries = items.entries();
-  const workers = Array.from({ length: Math.min(concurrency, items.length) }, async () => {
-    for (const [index, item] of entries) results[index] = await map(item);
-  });
-  await Promise.all(workers);
-  return results;
 }

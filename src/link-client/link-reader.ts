@@ -195,7 +195,7 @@ function isRefusedQuery(error: unknown): boolean {
 }
 
 /** What Temporal itself knows of a link: its state, and its jobs while none can have begun. */
-export function viewOfDescription(description: WorkflowExecutionDescription): LinkView {
+function viewOfDescription(description: WorkflowExecutionDescription): LinkView {
   const { workflowId, runId, memo, typedSearchAttributes, startTime } = description;
   const state = typedSearchAttributes.get(linkStateKey);
   const lengthLimit = isOpen(description) ? LENGTH_BEFORE_FIRST_TASK : CLOSED_LENGTH_BEFORE_FIRST_TASK;

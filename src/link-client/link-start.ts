@@ -7,10 +7,10 @@ import {
 import { TypedSearchAttributes } from '@temporalio/common';
 import { WORKFLOW_TYPE, workflowIdOf } from '../contract/names';
 import type { LinkView, StartLink } from '../contract/schemas';
-import type { LinkState } from '../contract/states';
+import type { IndexedLinkState, LinkState } from '../contract/states';
 import type { LinkMemo, ProcessorLinkInput, TokenSealer } from '../contract/workflow';
 import type { KeyRing } from '../encryption/key-ring';
-import { linkJobsKey, linkStateKey } from '../temporal/search-attributes';
+import { linkJobsKey, linkStateKey, linkStateSinceKey } from '../temporal/search-attributes';
 import type { CallDeadline } from './call-deadline';
 import { LinkClientError, temporalUnavailable, toLinkClientError } from './link-client-error';
 import { fingerprintOf, inOrder, matchesFingerprint } from './link-fingerprint';
@@ -110,7 +110,8 @@ function startOptions(
     workflowIdReusePolicy: reusePolicy,
     memo: { ...memo },
     typedSearchAttributes: new TypedSearchAttributes([
-      { key: linkStateKey, value: initialState(request) },
+      { key: linkStateKey, value: 'waiting' satisfies IndexedLinkState },
+      { key: linkStateSinceKey, value: new Date(createdAt) },
       { key: linkJobsKey, value: jobs },
     ]),
     staticSummary: `Link of ${userId}: ${jobs.join(', ')}`,

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
 import type { ClientConnectConfig } from '@temporalio/envconfig';
-import { SEARCH_ATTRIBUTES } from '../contract/names';
+import { SEARCH_ATTRIBUTE_TYPES } from '../contract/names';
 import { cacheFolder } from '../dev-server/cache-folder';
 import { startDevServer } from '../dev-server/dev-server';
 import { findTemporalCli } from '../dev-server/temporal-cli';
@@ -50,11 +50,7 @@ export async function startLocalTemporal(
     codecEndpoint,
     namespace,
     ...(dbFile !== undefined && { dbFile }),
-    searchAttributes: [
-      [SEARCH_ATTRIBUTES.linkState, 'Keyword'],
-      [SEARCH_ATTRIBUTES.linkJobs, 'KeywordList'],
-      [SEARCH_ATTRIBUTES.plaidItemId, 'Keyword'],
-    ],
+    searchAttributes: SEARCH_ATTRIBUTE_TYPES,
     logFile: path.join(DATA_FOLDER, 'temporal.log'),
   }).catch((error: unknown) => {
     throw new StartError(error instanceof Error ? error.message : 'The Temporal dev server did not start.');

@@ -2,22 +2,26 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConnectionLike, isGrpcServiceError } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { temporal } from '@temporalio/proto';
-import { SEARCH_ATTRIBUTES } from '../contract/names';
+import { SEARCH_ATTRIBUTE_TYPES, SEARCH_ATTRIBUTES } from '../contract/names';
 import { SafeError } from '../contract/safe-error';
 import { GRPC_STATUS } from './grpc-status';
 
 export const linkStateKey = defineSearchAttributeKey(SEARCH_ATTRIBUTES.linkState, 'KEYWORD');
+export const linkStateSinceKey = defineSearchAttributeKey(SEARCH_ATTRIBUTES.linkStateSince, 'DATETIME');
+export const linkErrorKey = defineSearchAttributeKey(SEARCH_ATTRIBUTES.linkError, 'KEYWORD');
 export const linkJobsKey = defineSearchAttributeKey(SEARCH_ATTRIBUTES.linkJobs, 'KEYWORD_LIST');
 export const plaidItemIdKey = defineSearchAttributeKey(SEARCH_ATTRIBUTES.plaidItemId, 'KEYWORD');
 
-const { INDEXED_VALUE_TYPE_KEYWORD, INDEXED_VALUE_TYPE_KEYWORD_LIST } =
-  temporal.api.enums.v1.IndexedValueType;
+const { IndexedValueType } = temporal.api.enums.v1;
+const TYPES = {
+  Keyword: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+  KeywordList: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+  Datetime: IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
+} as const;
 
-const WANTED: readonly { name: string; type: number; cliType: string }[] = [
-  { name: linkStateKey.name, type: INDEXED_VALUE_TYPE_KEYWORD, cliType: 'Keyword' },
-  { name: linkJobsKey.name, type: INDEXED_VALUE_TYPE_KEYWORD_LIST, cliType: 'KeywordList' },
-  { name: plaidItemIdKey.name, type: INDEXED_VALUE_TYPE_KEYWORD, cliType: 'Keyword' },
-];
+const WANTED: readonly { name: string; type: number; cliType: string }[] = SEARCH_ATTRIBUTE_TYPES.map(
+  ([name, cliType]) => ({ name, type: TYPES[cliType], cliType }),
+);
 
 /** For Temporal's own tools: `LinkState=Keyword` and so on, as `temporal server start-dev --search-attribute` takes it. */
 export const SEARCH_ATTRIBUTE_FLAGS = WANTED.map(({ name, cliType }) => `${name}=${cliType}`);
@@ -84,7 +88,7 @@ async function add(
 
 /** A visibility query that names them is refused until the server has taken note of all of them. */
 async function untilUsable(connection: ConnectionLike, namespace: string, deadline: number): Promise<void> {
-  const query = WANTED.map(({ name }) => `${name} = 'none'`).join(' AND ');
+  const query = WANTED.map(({ name }) => `${name} IS NOT NULL`).join(' AND ');
   for (;;) {
     try {
       await connection.workflowService.countWorkflowExecutions({ namespace, query });

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { SEARCH_ATTRIBUTES } from '../../src/contract/names';
+import { SEARCH_ATTRIBUTE_TYPES } from '../../src/contract/names';
 import { type DevServer, startDevServer } from '../../src/dev-server/dev-server';
 import { type Service, startService } from '../support/service';
 import { temporalCli } from '../support/temporal';
@@ -20,11 +20,7 @@ async function startTemporal(port?: number): Promise<DevServer> {
   return startDevServer({
     cliPath: await temporalCli(),
     dbFile: path.join(folder, 'temporal.db'),
-    searchAttributes: [
-      [SEARCH_ATTRIBUTES.linkState, 'Keyword'],
-      [SEARCH_ATTRIBUTES.linkJobs, 'KeywordList'],
-      [SEARCH_ATTRIBUTES.plaidItemId, 'Keyword'],
-    ],
+    searchAttributes: SEARCH_ATTRIBUTE_TYPES,
     ...(port !== undefined && { port }),
   });
 }

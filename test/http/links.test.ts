@@ -3,7 +3,7 @@ import type { LinkState } from '../../src/contract/states';
 import type { LinkGateway } from '../../src/http/api/deps';
 import type { LinkClient } from '../../src/link-client/link-client';
 import { expectProblem } from './support/problem';
-import { linkClientError, linkView } from './support/scripted-links';
+import { linkClientError, linkSummary, linkView } from './support/scripted-links';
 import { authorized, closeApps, testApp } from './support/test-app';
 
 afterEach(closeApps);
@@ -119,7 +119,7 @@ describe('GET /v1/links', () => {
     const { app, links } = testApp();
     const response = await app.inject(request('GET', '/v1/links'));
     expect(response.statusCode).toBe(200);
-    expect(response.json()).toEqual({ links: [linkView()] });
+    expect(response.json()).toEqual({ links: [linkSummary()] });
     expect(links.callsOf('list')[0]?.[0]).toEqual({ pageSize: 50 });
   });
 
@@ -129,6 +129,7 @@ describe('GET /v1/links', () => {
     const query = new URLSearchParams({
       state: 'needs_attention',
       job: 'recurrence-detection',
+      errorCode: 'sign_in_required',
       pageSize: '200',
       pageToken: 'a+b/c=',
     });
@@ -137,9 +138,28 @@ describe('GET /v1/links', () => {
     expect(links.callsOf('list')[0]?.[0]).toEqual({
       state: 'needs_attention',
       job: 'recurrence-detection',
+      errorCode: 'sign_in_required',
       pageSize: 200,
       pageToken: 'a+b/c=',
     });
+  });
+
+  test.each(['exchanging', 'creating_processor_token', 'registering', 'gone'])(
+    'answers 400 for the state %s, by which no link can be found',
+    async (state) => {
+      const { app, links } = testApp();
+      const response = await app.inject(request('GET', `/v1/links?state=${state}`));
+      expect(expectProblem(response, 400, 'invalid_request').errors).toMatchObject([{ path: 'state' }]);
+      expect(links.callsOf('list')).toEqual([]);
+    },
+  );
+
+  test('answers 400 for an errorCode that is none', async () => {
+    const { app } = testApp();
+    for (const code of ['overloaded', 'x', '']) {
+      const response = await app.inject(request('GET', `/v1/links?errorCode=${code}`));
+      expect(expectProblem(response, 400, 'invalid_request').errors).toMatchObject([{ path: 'errorCode' }]);
+    }
   });
 
   test('answers 400 for a page token that the index does not know', async () => {

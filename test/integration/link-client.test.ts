@@ -11,7 +11,7 @@ import {
 import type { ProblemCode } from '../../src/contract/failures';
 import { JOBS, type Job } from '../../src/contract/jobs';
 import { SEARCH_ATTRIBUTES, workflowIdOf } from '../../src/contract/names';
-import type { LinkView, StartLink } from '../../src/contract/schemas';
+import type { LinkSummary, LinkView, StartLink } from '../../src/contract/schemas';
 import type { ProcessorLinkInput } from '../../src/contract/workflow';
 import { createDataConverter, failureConverterPath } from '../../src/encryption/data-converter';
 import { type KeyRing, parseKeyRing } from '../../src/encryption/key-ring';
@@ -181,7 +181,10 @@ describe('start', () => {
       createdAt: link.createdAt,
     });
     expect(description.searchAttributes[SEARCH_ATTRIBUTES.linkJobs]).toEqual([...JOBS]);
-    expect(description.searchAttributes[SEARCH_ATTRIBUTES.linkState]).toEqual(['exchanging']);
+    expect(description.searchAttributes[SEARCH_ATTRIBUTES.linkState]).toEqual(['waiting']);
+    expect(description.searchAttributes[SEARCH_ATTRIBUTES.linkStateSince]).toEqual([
+      new Date(link.createdAt),
+    ]);
     await expect(description.staticSummary()).resolves.toBe(
       `Link of ${userId}: employer-classification, recurrence-detection`,
     );
@@ -223,7 +226,7 @@ describe('start', () => {
     );
     expect(bytes.length).toBeGreaterThan(2);
     const readable = Buffer.concat(bytes).toString('latin1');
-    expect(readable).toContain('exchanging');
+    expect(readable).toContain('waiting');
     expect(readable).not.toMatch(/sealed|public-|k1:|createdAt/);
   });
 
@@ -668,13 +671,16 @@ describe('list', () => {
   };
   const { continued, attention, gone, terminated, relinked, stuck } = users;
   const runIn = (userId: string) => client.workflow.getHandle(workflowIdOf(userId));
-  const idsOf = (views: LinkView[]) => views.map(({ userId }) => userId).sort();
+  const idsOf = (views: LinkSummary[]) => views.map(({ userId }) => userId).sort();
 
-  async function all(filter: Parameters<LinkClient['list']>[0] = {}): Promise<LinkView[]> {
-    const found: LinkView[] = [];
+  async function all(
+    filter: Parameters<LinkClient['list']>[0] = {},
+    client = listed,
+  ): Promise<LinkSummary[]> {
+    const found: LinkSummary[] = [];
     let pageToken: string | undefined;
     do {
-      const page = await listed.list({ ...filter, ...(pageToken && { pageToken }) });
+      const page = await client.list({ ...filter, ...(pageToken && { pageToken }) });
       expect(page.links.length).toBeLessThanOrEqual(filter.pageSize ?? 50);
       found.push(...page.links);
       pageToken = page.nextPageToken;
@@ -717,20 +723,42 @@ describe('list', () => {
     await stop?.();
   });
 
-  it('has one row a user, the newest run', async () => {
+  it('has one row per user, the newest run, as the index has it', async () => {
     const found = await all();
     expect(idsOf(found)).toEqual(Object.values(users).sort());
-    for (const userId of [continued, attention, gone, terminated, relinked]) {
-      expect(found.find((view) => view.userId === userId)).toEqual(await listed.get(userId));
+    const states: Record<string, LinkSummary['state']> = {
+      [continued]: 'waiting',
+      [attention]: 'needs_attention',
+      [gone]: 'unlinked',
+      [terminated]: 'failed',
+      [relinked]: 'waiting',
+    };
+    for (const [userId, state] of Object.entries(states)) {
+      const { workflowId, runId, createdAt, jobs } = await listed.get(userId);
+      const row = found.find((summary) => summary.userId === userId);
+      expect(row).toMatchObject({ state, jobs: Object.keys(jobs), workflowId, runId, createdAt });
+      expect(row?.errorCode).toBe(
+        { [attention]: 'sign_in_required', [terminated]: 'internal_error' }[userId],
+      );
+      expect(Date.parse(row?.stateSince ?? '')).toBeGreaterThanOrEqual(Date.parse(createdAt));
     }
   });
 
-  it('shows a link that no worker can read as visibility has it', async () => {
-    const found = await all();
-    expect(found.find(({ userId }) => userId === stuck)).toMatchObject({
-      state: 'exchanging',
-      jobs: { 'employer-classification': { state: 'pending' } },
+  it('shows a link that no worker has seen as waiting', async () => {
+    expect((await all()).find(({ userId }) => userId === stuck)).toMatchObject({
+      state: 'waiting',
+      jobs: [...JOBS],
     });
+  });
+
+  it('is the same without a key of the links, but for when a continued one was asked for', async () => {
+    const foreign = new LinkClient({
+      client: temporalClient(parseKeyRing(k2), connection, client.options.namespace),
+      keyRing: parseKeyRing(k2),
+    });
+    const withoutTimes = (links: LinkSummary[]) => links.map(({ createdAt: _, ...rest }) => rest);
+    expect(withoutTimes(await all({}, foreign))).toEqual(withoutTimes(await all()));
+    expect(await codeOf(foreign.get(terminated))).not.toBe('resolved');
   });
 
   it('filters by state and by job', async () => {
@@ -743,6 +771,10 @@ describe('list', () => {
         .sort(),
     );
     expect(await all({ state: 'needs_attention', job: 'employer-classification' })).toEqual([]);
+    expect(idsOf(await all({ errorCode: 'sign_in_required' }))).toEqual([attention]);
+    expect(idsOf(await all({ errorCode: 'internal_error', state: 'failed' }))).toEqual([terminated]);
+    expect(await all({ errorCode: 'result_timeout' })).toEqual([]);
+    expect(idsOf(await all({ state: 'waiting' }))).toEqual([continued, relinked, stuck].sort());
   });
 
   it('pages without losing or doubling a user', async () => {
@@ -773,6 +805,10 @@ describe('list', () => {
     }
     const injectedState: object = { state: "waiting' OR WorkflowType != '" };
     expect(await codeOf(listed.list(injectedState))).toBe('invalid_request');
+    const passing: object = { state: 'exchanging' };
+    expect(await codeOf(listed.list(passing))).toBe('invalid_request');
+    const noCode: object = { errorCode: 'no_code' };
+    expect(await codeOf(listed.list(noCode))).toBe('invalid_request');
     const injectedJob: object = { job: "' OR '1' = '1" };
     expect(await codeOf(listed.list(injectedJob))).toBe('invalid_request');
   });

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client, type Connection } from '@temporalio/client';
-import { SEARCH_ATTRIBUTES, workflowIdOf } from '../../src/contract/names';
+import { SEARCH_ATTRIBUTE_TYPES, workflowIdOf } from '../../src/contract/names';
 import { type DevServer, startDevServer } from '../../src/dev-server/dev-server';
 import { createDataConverter } from '../../src/encryption/data-converter';
 import { parseKeyRing } from '../../src/encryption/key-ring';
@@ -63,11 +63,7 @@ beforeAll(async () => {
     dbFile: databaseFile,
     logFile: path.join(folder, 'temporal.log'),
     logLevel: 'debug',
-    searchAttributes: [
-      [SEARCH_ATTRIBUTES.linkState, 'Keyword'],
-      [SEARCH_ATTRIBUTES.linkJobs, 'KeywordList'],
-      [SEARCH_ATTRIBUTES.plaidItemId, 'Keyword'],
-    ],
+    searchAttributes: SEARCH_ATTRIBUTE_TYPES,
   });
   backend = await startScriptedServer();
   backend.script((response, { headers, body }) =>

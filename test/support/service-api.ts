@@ -2,10 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { PROBLEM_CODES } from '../../src/contract/failures';
 import type { Job } from '../../src/contract/jobs';
-import { jobResultSchema, type LinkView, linkTokenSchema, linkViewSchema } from '../../src/contract/schemas';
+import {
+  jobResultSchema,
+  type LinkSummary,
+  type LinkView,
+  linkSummarySchema,
+  linkTokenSchema,
+  linkViewSchema,
+} from '../../src/contract/schemas';
 
 const problemSchema = z.looseObject({ status: z.number(), code: z.enum(PROBLEM_CODES) });
-const linkListSchema = z.object({ links: z.array(linkViewSchema), nextPageToken: z.string().optional() });
+const linkListSchema = z.object({ links: z.array(linkSummarySchema), nextPageToken: z.string().optional() });
 
 export interface CallOptions {
   body?: unknown;
@@ -24,7 +31,7 @@ export interface ApiAnswer {
   headers: Headers;
   text: string;
   link(): LinkView;
-  links(): LinkView[];
+  links(): LinkSummary[];
   job(): z.output<typeof jobResultSchema>;
   linkToken(): z.output<typeof linkTokenSchema>;
   /** The problem's code. */

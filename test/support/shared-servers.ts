@@ -1,4 +1,4 @@
-import { SEARCH_ATTRIBUTES } from '../../src/contract/names';
+import { SEARCH_ATTRIBUTE_TYPES } from '../../src/contract/names';
 import { type DevServer, startDevServer } from '../../src/dev-server/dev-server';
 import { findTemporalCli } from '../../src/dev-server/temporal-cli';
 import { findTestServer } from '../../src/dev-server/test-server';
@@ -18,11 +18,7 @@ const door = new RunDoor({
     const cliPath = await findCli();
     devServer = startDevServer({
       cliPath,
-      searchAttributes: [
-        [SEARCH_ATTRIBUTES.linkState, 'Keyword'],
-        [SEARCH_ATTRIBUTES.linkJobs, 'KeywordList'],
-        [SEARCH_ATTRIBUTES.plaidItemId, 'Keyword'],
-      ],
+      searchAttributes: SEARCH_ATTRIBUTE_TYPES,
     });
     const { address, namespace } = await devServer;
     return { address, namespace, cliPath };

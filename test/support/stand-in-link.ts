@@ -49,9 +49,13 @@ export async function processorLink(input: ProcessorLinkInput, carried?: Carried
   let makeWay = false;
   let released = false;
 
-  const enter = (next: LinkState) => {
+  const enter = (next: LinkState, errors: string[] = []) => {
     state = next;
-    upsertSearchAttributes({ [SEARCH_ATTRIBUTES.linkState]: [next] });
+    upsertSearchAttributes({
+      [SEARCH_ATTRIBUTES.linkState]: [next],
+      [SEARCH_ATTRIBUTES.linkStateSince]: [new Date()],
+      [SEARCH_ATTRIBUTES.linkError]: errors,
+    });
   };
   const view = (): LinkView => ({
     userId: input.userId,
@@ -79,7 +83,7 @@ export async function processorLink(input: ProcessorLinkInput, carried?: Carried
     if (report) jobs[job] = { ...report, state: 'completed', result: { from: bodySha256 } };
   });
   setHandler(defineSignal<[PlaidWebhookSignal]>(SIGNALS.plaidWebhook), ({ kind }) => {
-    if (kind === 'sign_in_required') enter('needs_attention');
+    if (kind === 'sign_in_required') enter('needs_attention', [kind]);
   });
   setHandler(defineSignal('makeWay'), () => {
     makeWay = true;

@@ -1,7 +1,7 @@
 import { temporal } from '@temporalio/proto';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { z } from 'zod';
-import { SEARCH_ATTRIBUTES } from '../../src/contract/names';
+import { SEARCH_ATTRIBUTE_TYPES } from '../../src/contract/names';
 import { askDoor } from './run-door';
 
 const realServerSchema = z.object({ address: z.string(), namespace: z.string(), cliPath: z.string() });
@@ -31,15 +31,15 @@ export async function serviceBuild(): Promise<string> {
 export async function timeSkippingEnv(): Promise<TestWorkflowEnvironment> {
   const path = z.string().parse(await askDoor('test-server'));
   const env = await startTimeSkipping(path);
-  const { INDEXED_VALUE_TYPE_KEYWORD, INDEXED_VALUE_TYPE_KEYWORD_LIST } =
-    temporal.api.enums.v1.IndexedValueType;
+  const { IndexedValueType } = temporal.api.enums.v1;
+  const types = {
+    Keyword: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    KeywordList: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+    Datetime: IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
+  };
   await env.connection.operatorService.addSearchAttributes({
     namespace: 'default',
-    searchAttributes: {
-      [SEARCH_ATTRIBUTES.linkState]: INDEXED_VALUE_TYPE_KEYWORD,
-      [SEARCH_ATTRIBUTES.linkJobs]: INDEXED_VALUE_TYPE_KEYWORD_LIST,
-      [SEARCH_ATTRIBUTES.plaidItemId]: INDEXED_VALUE_TYPE_KEYWORD,
-    },
+    searchAttributes: Object.fromEntries(SEARCH_ATTRIBUTE_TYPES.map(([name, type]) => [name, types[type]])),
   });
   return env;
 }

@@ -1,8 +1,9 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Registry } from 'prom-client';
+import type { FailureCode } from '../../contract/failures';
 import type { Job } from '../../contract/jobs';
-import type { JobResult, LinkToken, LinkView, StartLink } from '../../contract/schemas';
-import type { LinkState } from '../../contract/states';
+import type { JobResult, LinkSummary, LinkToken, LinkView, StartLink } from '../../contract/schemas';
+import type { IndexedLinkState } from '../../contract/states';
 import type { AtomicWebhookSignal, PlaidWebhookSignal } from '../../contract/workflow';
 import type { PlaidVerifier } from '../../webhooks/plaid-signature';
 import type { ServerTimeouts } from '../server/server';
@@ -13,8 +14,9 @@ export interface CallContext {
 }
 
 export interface LinkQuery {
-  state?: LinkState;
+  state?: IndexedLinkState;
   job?: Job;
+  errorCode?: FailureCode;
   pageSize?: number;
   pageToken?: string;
 }
@@ -28,7 +30,7 @@ export type SignalOutcome = 'delivered' | 'no_open_link';
 export interface LinkGateway {
   start(request: StartLink, context?: CallContext): Promise<{ link: LinkView; created: boolean }>;
   get(userId: string, context?: CallContext): Promise<LinkView>;
-  list(query: LinkQuery, context?: CallContext): Promise<{ links: LinkView[]; nextPageToken?: string }>;
+  list(query: LinkQuery, context?: CallContext): Promise<{ links: LinkSummary[]; nextPageToken?: string }>;
   runJob(userId: string, job: Job, context?: CallContext): Promise<LinkView>;
   /** Answers once the job is settled, or with its state as it is after `waitMs`. */
   waitForJob(

@@ -48,19 +48,21 @@ export function linkRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
         operationId: 'listLinks',
         summary: 'Find links',
         description:
-          'One row a user, the newest run. Rows come from an index that follows the links by a moment or two.',
+          'One row per user, the newest run. Rows come from an index that follows the links by a moment or two, and ' +
+          'need no link to answer. `createdAt` is that of the run where its key is missing.',
         tag: TAG,
         access: 'key',
         answers: { 200: { description: 'A page of links.', schema: linkListSchema } },
         problems: [TEMPORAL],
       },
       { query: listQuerySchema },
-      async ({ query: { state, job, pageSize, pageToken } }, { requestId }) => {
+      async ({ query: { state, job, errorCode, pageSize, pageToken } }, { requestId }) => {
         const page = await links.list(
           {
             pageSize,
             ...(state !== undefined && { state }),
             ...(job !== undefined && { job }),
+            ...(errorCode !== undefined && { errorCode }),
             ...(pageToken !== undefined && { pageToken }),
           },
           { requestId },

@@ -1,13 +1,14 @@
 import { z } from 'zod';
+import { FAILURE_CODES } from '../../contract/failures';
 import {
   DEFAULT_PAGE_SIZE,
   jobSchema,
-  linkViewSchema,
+  linkSummarySchema,
   MAX_PAGE_SIZE,
   runIdSchema,
   userIdSchema,
 } from '../../contract/schemas';
-import { LINK_STATES } from '../../contract/states';
+import { INDEXED_LINK_STATES } from '../../contract/states';
 
 /** Longest wait of a long poll, in seconds. */
 export const MAX_WAIT_SECONDS = 60;
@@ -40,8 +41,13 @@ export const unlinkQuerySchema = waitQuerySchema.extend({
 });
 
 export const listQuerySchema = z.strictObject({
-  state: z.enum(LINK_STATES).optional().meta({ description: 'Only links in this state.' }),
+  state: z.enum(INDEXED_LINK_STATES).optional().meta({
+    description: 'Only links in this state. The first moments of a link are found as `waiting`.',
+  }),
   job: jobSchema.optional().meta({ description: 'Only links with this job.' }),
+  errorCode: z.enum(FAILURE_CODES).optional().meta({
+    description: 'Only links whose error, or whose failed job, has this code.',
+  }),
   pageSize: wholeNumber(1, MAX_PAGE_SIZE)
     .default(DEFAULT_PAGE_SIZE)
     .meta({ description: 'Rows a page, at most.' }),
@@ -54,7 +60,7 @@ export const listQuerySchema = z.strictObject({
 });
 
 export const linkListSchema = z.strictObject({
-  links: z.array(linkViewSchema),
+  links: z.array(linkSummarySchema),
   nextPageToken: z.string().optional().meta({ description: 'Absent on the last page.' }),
 });
 

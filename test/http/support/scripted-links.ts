@@ -1,4 +1,4 @@
-import type { LinkView } from '../../../src/contract/schemas';
+import type { LinkSummary, LinkView } from '../../../src/contract/schemas';
 import type { LinkGateway } from '../../../src/http/api/deps';
 
 export type Method = keyof LinkGateway;
@@ -50,7 +50,7 @@ export class ScriptedLinks implements LinkGateway {
 
   async list(...args: Parameters<LinkGateway['list']>) {
     this.#note('list', args);
-    return this.#script.list?.(...args) ?? { links: [linkView()] };
+    return this.#script.list?.(...args) ?? { links: [linkSummary()] };
   }
 
   async runJob(...args: Parameters<LinkGateway['runJob']>) {
@@ -117,6 +117,21 @@ export function linkView(fields: Partial<LinkView> = {}): LinkView {
     runId: '0198c2a0-0000-7000-8000-000000000001',
     createdAt: '2026-01-02T03:04:00.000Z',
     updatedAt: '2026-01-02T03:04:06.000Z',
+    ...fields,
+  };
+}
+
+export function linkSummary(fields: Partial<LinkSummary> = {}): LinkSummary {
+  const userId = fields.userId ?? 'user-0001';
+  return {
+    userId,
+    state: 'waiting',
+    stateSince: '2026-01-02T03:04:00.000Z',
+    jobs: ['employer-classification'],
+    itemId: 'item-1',
+    workflowId: `processor-link/${userId}`,
+    runId: '0198c2a0-0000-7000-8000-000000000001',
+    createdAt: '2026-01-02T03:04:00.000Z',
     ...fields,
   };
 }

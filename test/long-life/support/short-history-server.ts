@@ -1,4 +1,4 @@
-import { SEARCH_ATTRIBUTES } from '../../../src/contract/names';
+import { SEARCH_ATTRIBUTE_TYPES } from '../../../src/contract/names';
 import { startDevServer } from '../../../src/dev-server/dev-server';
 import { temporalCli } from '../../support/temporal';
 
@@ -8,11 +8,7 @@ export async function startShortHistoryServer(
 ): Promise<{ address: string; stop(): Promise<void> }> {
   const { address, stop } = await startDevServer({
     cliPath: await temporalCli(),
-    searchAttributes: [
-      [SEARCH_ATTRIBUTES.linkState, 'Keyword'],
-      [SEARCH_ATTRIBUTES.linkJobs, 'KeywordList'],
-      [SEARCH_ATTRIBUTES.plaidItemId, 'Keyword'],
-    ],
+    searchAttributes: SEARCH_ATTRIBUTE_TYPES,
     dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': String(events) },
   });
   return { address, stop };
