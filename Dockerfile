@@ -3,7 +3,9 @@ FROM node:24.19.0-bookworm-slim AS base
 FROM base AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci
+COPY packages packages
+# The client package is built below, once its sources are there.
+RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 COPY workflows workflows

@@ -108,7 +108,15 @@ describe('README.md', () => {
   });
 
   it('names every command that is for users', () => {
-    const forDevelopers = ['lint', 'format', 'typecheck', 'test:model', 'test:ui', 'record-histories'];
+    const forDevelopers = [
+      'prepare',
+      'lint',
+      'format',
+      'typecheck',
+      'test:model',
+      'test:ui',
+      'record-histories',
+    ];
     const commands = Object.keys(manifest.scripts).filter((name) => !forDevelopers.includes(name));
     const isNamed = (name: string) => new RegExp(`npm (run )?${name}\\b`).test(text);
     expect(commands.filter((name) => !isNamed(name))).toEqual([]);

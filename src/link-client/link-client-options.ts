@@ -2,7 +2,7 @@ import type { Client, ConnectionOptions, WorkflowClient } from '@temporalio/clie
 import type { KeyRing } from '../encryption/key-ring';
 
 export interface LinkClientOptions {
-  /** A client of the namespace, made with `createDataConverter` over the same key ring. */
+  /** A client of the namespace, made with `createClientDataConverter` over the same key ring. */
   client: Client | WorkflowClient;
   keyRing: KeyRing;
   taskQueue?: string;

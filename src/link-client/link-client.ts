@@ -19,7 +19,7 @@ import type {
   RunJobUpdate,
   TokenSealer,
 } from '../contract/workflow';
-import { createDataConverter } from '../encryption/data-converter';
+import { createClientDataConverter } from '../encryption/client-data-converter';
 import { type KeyRing, parseKeyRing } from '../encryption/key-ring';
 import { createTokenSealer } from '../encryption/token-sealer';
 import { connectTemporal, DEFAULT_NAMESPACE } from '../temporal/connection';
@@ -109,7 +109,7 @@ export class LinkClient {
     } catch (error) {
       throw temporalUnavailable(error);
     }
-    const dataConverter = createDataConverter({ keyRing, namespace });
+    const dataConverter = createClientDataConverter({ keyRing, namespace });
     const client = new LinkClient({
       ...rest,
       client: new Client({
@@ -323,7 +323,7 @@ interface Schema<T> {
 }
 
 /** The problems name fields and rules, never a value. */
-function parsed<T>(schema: Schema<T>, value: unknown): T {
+export function parsed<T>(schema: Schema<T>, value: unknown): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const problems = result.error.issues.map(({ path, message }) =>

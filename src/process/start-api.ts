@@ -1,6 +1,6 @@
 import { Client, type ConnectionLike } from '@temporalio/client';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { createDataConverter } from '../encryption/data-converter';
+import { createClientDataConverter } from '../encryption/client-data-converter';
 import type { KeyRing } from '../encryption/key-ring';
 import { createApp } from '../http/api/app';
 import type { ApiKey, LinkGateway } from '../http/api/deps';
@@ -39,7 +39,7 @@ export interface RunningApi extends Running {
 /** The HTTP API, listening. It does not wait for Temporal: routes that need it answer 503 until it is there. */
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const { connection, namespace, taskQueue, keyRing, plaid, http, logger } = options;
-  const dataConverter = createDataConverter({ keyRing, namespace });
+  const dataConverter = createClientDataConverter({ keyRing, namespace });
   const client = new Client({
     connection,
     namespace,

@@ -1,0 +1,15 @@
+import type { LinkClient } from './link-client';
+
+/** What a backend programs against: `LinkClient`, and in its tests `FakeLinkClient`. */
+export type Links = Pick<
+  LinkClient,
+  | 'start'
+  | 'get'
+  | 'list'
+  | 'runJob'
+  | 'waitForJob'
+  | 'unlink'
+  | 'createRepairLinkToken'
+  | 'confirmRepair'
+  | 'close'
+>;

@@ -1,0 +1,206 @@
+import { randomUUID } from 'node:crypto';
+import type { Job } from '../../src/contract/jobs';
+import { workflowIdOf } from '../../src/contract/names';
+import {
+  FakeLinkClient,
+  LinkClient,
+  LinkClientError,
+  type Links,
+  type LinkView,
+} from '../../src/link-client';
+import { plaidSignal } from '../long-life/support/plaid-signal';
+import { useRealWorld } from '../long-life/support/use-real-world';
+import { EMPLOYER, RECURRING, webhook } from '../support/link-world';
+
+jest.setTimeout(60_000);
+
+/** A client, and what a test has happen outside. */
+interface Scene {
+  links: Links;
+  publicToken(userId: string): string;
+  /** Atomic finishes the job. */
+  completeJob(userId: string, job: Job): Promise<void>;
+  requireSignIn(userId: string): Promise<void>;
+  signIn(userId: string): Promise<void>;
+}
+
+function fakeScene(): () => Scene {
+  const links = new FakeLinkClient();
+  return () => ({
+    links,
+    publicToken: () => `public-sandbox-${randomUUID()}`,
+    completeJob: async (userId, job) => links.completeJob(userId, job, [{ name: 'Acme' }]),
+    requireSignIn: async (userId) => links.requireSignIn(userId),
+    signIn: async (userId) => links.signIn(userId),
+  });
+}
+
+function realScene(): () => Scene {
+  const world = useRealWorld();
+  const itemOf = (userId: string): string => {
+    const [item] = world().plaid.items(userId);
+    if (!item) throw new Error('The user has no Item.');
+    return item.itemId;
+  };
+  const handleOf = (userId: string) =>
+    Object.assign(world().client.workflow.getHandle(workflowIdOf(userId)), { firstExecutionRunId: '' });
+  return () => {
+    const { client, keyRing, taskQueue, plaid } = world();
+    return {
+      links: new LinkClient({ client, keyRing, taskQueue }),
+      publicToken: (userId) => plaid.createPublicToken({ userId }).publicToken,
+      completeJob: (userId, job) => webhook(handleOf(userId), job),
+      async requireSignIn(userId) {
+        await plaid.requireLogin(itemOf(userId), { webhook: false });
+        await handleOf(userId).signal(...plaidSignal('sign_in_required', itemOf(userId)));
+      },
+      signIn: (userId) => plaid.repair(itemOf(userId), { webhook: false }),
+    };
+  };
+}
+
+describe.each([
+  { name: 'LinkClient', open: realScene },
+  { name: 'FakeLinkClient', open: fakeScene },
+])('$name', ({ open }) => {
+  const scene = open();
+
+  async function started(...jobs: Job[]): Promise<string> {
+    const userId = `user-${randomUUID()}`;
+    const { links, publicToken } = scene();
+    await links.start({ userId, publicToken: publicToken(userId), jobs });
+    await viewWhen(userId, ({ state }) => state === 'waiting');
+    return userId;
+  }
+
+  async function linked(...jobs: Job[]): Promise<string> {
+    const userId = await started(...jobs);
+    for (const job of jobs) await scene().completeJob(userId, job);
+    await viewWhen(userId, ({ state }) => state === 'linked');
+    return userId;
+  }
+
+  async function viewWhen(userId: string, holds: (view: LinkView) => boolean): Promise<LinkView> {
+    for (;;) {
+      const view = await scene().links.get(userId);
+      if (holds(view)) return view;
+    }
+  }
+
+  async function codeOf(call: Promise<unknown>): Promise<string> {
+    try {
+      await call;
+      return 'resolved';
+    } catch (error) {
+      if (error instanceof LinkClientError) return error.code;
+      throw error;
+    }
+  }
+
+  it('starts a link once, and finds it again by the same request with its jobs in any order', async () => {
+    const { links, publicToken } = scene();
+    const userId = `user-${randomUUID()}`;
+    const token = publicToken(userId);
+    const first = await links.start({ userId, publicToken: token, jobs: [EMPLOYER, RECURRING] });
+    expect(first).toMatchObject({ created: true, link: { userId, state: 'exchanging' } });
+    const again = await links.start({ userId, publicToken: token, jobs: [RECURRING, EMPLOYER] });
+    expect(again).toMatchObject({ created: false, link: { runId: first.link.runId } });
+    await links.unlink(userId, { waitMs: 20_000 });
+    const afterwards = await links.start({ userId, publicToken: token, jobs: [EMPLOYER, RECURRING] });
+    expect(afterwards).toMatchObject({ created: false, link: { state: 'unlinked' } });
+  });
+
+  it('refuses another request of a user whose link is open', async () => {
+    const userId = await started(EMPLOYER);
+    const { links, publicToken } = scene();
+    const other = { userId, publicToken: publicToken(userId), jobs: [EMPLOYER] };
+    expect(await codeOf(links.start(other))).toBe('already_linked');
+    await links.unlink(userId);
+  });
+
+  it('refuses values of the wrong shape, and names the field', async () => {
+    const { links } = scene();
+    await expect(
+      links.start({ userId: 'a', publicToken: 'nonsense', jobs: [EMPLOYER] }),
+    ).rejects.toMatchObject({ code: 'invalid_request', message: expect.stringContaining('publicToken') });
+    await expect(links.get('/')).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+
+  it('waits for a job, and gives its result', async () => {
+    const userId = await started(EMPLOYER);
+    const { links, completeJob } = scene();
+    const waiting = links.waitForJob(userId, EMPLOYER, { waitMs: 20_000 });
+    await completeJob(userId, EMPLOYER);
+    expect(await waiting).toMatchObject({ job: EMPLOYER, state: 'completed', result: expect.any(Array) });
+    await links.unlink(userId);
+  });
+
+  it('answers with the state of a job as it is when time is up', async () => {
+    const userId = await started(EMPLOYER);
+    const { links } = scene();
+    const answer = await links.waitForJob(userId, EMPLOYER, { waitMs: 50 });
+    expect(answer).toMatchObject({ state: 'registered' });
+    expect(answer).not.toHaveProperty('result');
+    expect(await codeOf(links.waitForJob(userId, RECURRING))).toBe('job_not_found');
+    await links.unlink(userId);
+  });
+
+  it('ends a wait that is aborted with the reason', async () => {
+    const userId = await started(EMPLOYER);
+    const abort = new AbortController();
+    const waiting = scene().links.waitForJob(userId, EMPLOYER, { waitMs: 60_000, signal: abort.signal });
+    abort.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow('enough');
+    await scene().links.unlink(userId);
+  });
+
+  it('runs a further job, and joins one that runs', async () => {
+    const userId = await linked(EMPLOYER);
+    const { links } = scene();
+    expect(await links.runJob(userId, RECURRING)).toMatchObject({ jobs: { [RECURRING]: {} } });
+    await links.runJob(userId, RECURRING);
+    await viewWhen(userId, ({ state, jobs }) => state === 'waiting' && jobs[RECURRING] !== undefined);
+    await links.unlink(userId);
+  });
+
+  it('lists a link by its state and job, once the index has it', async () => {
+    const userId = await linked(EMPLOYER);
+    const { links } = scene();
+    const rowOf = async () => {
+      const page = await links.list({ state: 'linked', job: EMPLOYER, pageSize: 200 });
+      return page.links.find((link) => link.userId === userId);
+    };
+    let row = await rowOf();
+    for (; row === undefined; row = await rowOf());
+    expect(row).toMatchObject({ userId, state: 'linked', jobs: [EMPLOYER] });
+    await links.unlink(userId);
+  });
+
+  it('repairs a link once the user has signed in', async () => {
+    const userId = await linked(EMPLOYER);
+    const { links, requireSignIn, signIn } = scene();
+    expect(await codeOf(links.createRepairLinkToken(userId))).toBe('not_needed');
+    await requireSignIn(userId);
+    const view = await viewWhen(userId, ({ state }) => state === 'needs_attention');
+    expect(view.error).toMatchObject({ code: 'sign_in_required', action: 'repair' });
+    expect(await links.createRepairLinkToken(userId)).toEqual({
+      linkToken: expect.stringMatching(/^link-/),
+      expiration: expect.any(String),
+    });
+    expect(await codeOf(links.confirmRepair(userId))).toBe('still_needs_attention');
+    await signIn(userId);
+    expect(await links.confirmRepair(userId)).toMatchObject({ state: 'linked' });
+    await links.unlink(userId);
+  });
+
+  it('unlinks, and keeps no result', async () => {
+    const userId = await linked(EMPLOYER);
+    const { links } = scene();
+    expect(await codeOf(links.unlink(userId, { runId: randomUUID() }))).toBe('not_linked');
+    expect(await links.unlink(userId, { waitMs: 20_000 })).toMatchObject({ state: 'unlinked' });
+    expect(await links.unlink(userId)).toMatchObject({ state: 'unlinked' });
+    expect(await links.waitForJob(userId, EMPLOYER)).not.toHaveProperty('result');
+    expect(await codeOf(links.runJob(userId, EMPLOYER))).toBe('not_linked');
+    expect(await codeOf(links.unlink(`user-${randomUUID()}`))).toBe('link_not_found');
+  });
+});
