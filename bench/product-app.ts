@@ -9,6 +9,7 @@ import { createLogger } from '../src/logging/logger';
 import { startApi } from '../src/process/start-api';
 import { createAtomic } from '../src/providers/atomic/client';
 import { createPlaid } from '../src/providers/plaid/client';
+import { API_SCOPES } from '../src/settings/rules';
 import { Secret } from '../src/settings/secret';
 import { workerMetrics } from '../src/worker/metrics';
 import { installRuntime } from '../src/worker/sdk-runtime';
@@ -54,12 +55,16 @@ export async function startProductApp(options: ProductOptions): Promise<LinkApp>
         resultOverdueAfterMs: HOUR_MS / 4,
         resultGiveUpAfterMs: 168 * HOUR_MS,
         waitForHistoryMs: 0,
+        configurationWaitMs: 72 * HOUR_MS,
+        attentionGiveUpAfterMs: 90 * 24 * HOUR_MS,
+        runMaxAgeMs: 30 * 24 * HOUR_MS,
         removeItemOnUnlink: true,
         notify: false,
       },
       notify: undefined,
       otlpEndpoint: undefined,
       deployment: undefined,
+      sealingKeys: undefined,
     },
     interceptor: tellingOfResults(interceptor, options.onResult),
     logger,
@@ -72,9 +77,9 @@ export async function startProductApp(options: ProductOptions): Promise<LinkApp>
     taskQueue: TASK_QUEUE,
     keyRing,
     plaid,
-    http: { host: '127.0.0.1', port: 0, publicUrl: undefined, trustProxy: [] },
+    http: { host: '127.0.0.1', port: 0, publicUrl: undefined, trustProxy: [], drainDelayMs: 0 },
     secrets: {
-      apiKeys: [{ name: 'bench', key: new Secret(randomBytes(16).toString('hex')) }],
+      apiKeys: [{ name: 'bench', key: new Secret(randomBytes(16).toString('hex')), scopes: API_SCOPES }],
       atomicWebhookSecrets: [new Secret(ATOMIC_SECRET)],
     },
     logger,

@@ -1,9 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { FAILURE_CODES, PROBLEM_CODES } from '../src/contract/failures';
 import { NOTIFICATION_TYPES } from '../src/contract/notifications';
-import { parseEnvFile } from '../src/settings/env-file';
 import {
   readApiSettings,
   readCodecSettings,
@@ -22,9 +23,7 @@ const DOCUMENTS = [
   ...filesBelow('docs').filter((file) => file.endsWith('.md')),
 ];
 const SETTINGS = new Set(
-  [apiSchema, workerSchema, codecSchema, localSchema, commandSchema].flatMap(({ shape }) =>
-    Object.keys(shape),
-  ),
+  [apiSchema, workerSchema, codecSchema, localSchema, commandSchema].flatMap(({ names }) => names),
 );
 /** Read by others than our schemas: Temporal's own client configuration, and Docker Compose. */
 const OTHERS_SETTINGS = [
@@ -63,7 +62,7 @@ describe.each(DOCUMENTS)('%s', (file) => {
     const named = [...text.matchAll(/(?<![A-Z_/])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![A-Z_*])/g)].map(
       ([name]) => name,
     );
-    const known = [...SETTINGS, ...OTHERS_SETTINGS, ...NO_SETTINGS];
+    const known = [...SETTINGS, ...OTHERS_SETTINGS, ...NO_SETTINGS].flatMap((name) => [name, `${name}_FILE`]);
     expect(named.filter((name) => !known.includes(name))).toEqual([]);
   });
 
@@ -190,7 +189,7 @@ describe('docs/http.md', () => {
 describe('.env.example', () => {
   const text = read('.env.example');
   /** As it is with every setting that is commented out put in force. */
-  const whole = parseEnvFile(text.replace(/^# ([A-Z][A-Z0-9_]*=)/gm, '$1'));
+  const whole = parseEnv(text.replace(/^# ([A-Z][A-Z0-9_]*=)/gm, '$1'));
 
   it('has every setting, and no other', () => {
     const documented = Object.keys(whole).filter((name) => !OTHERS_SETTINGS.includes(name));
@@ -198,16 +197,17 @@ describe('.env.example', () => {
   });
 
   it('shows values that are right', () => {
-    const key = `k1:${Buffer.alloc(32, 1).toString('base64')}`;
+    const key = `k1:${randomBytes(32).toString('base64')}`;
     const filled = {
       ...whole,
       PLAID_CLIENT_ID: 'id',
       PLAID_SECRET: 'secret',
       ATOMIC_API_KEY: 'key',
-      ATOMIC_API_SECRET: 'secret',
-      API_KEYS: 'backend:0123456789',
-      CODEC_TOKEN: '0123456789',
+      ATOMIC_API_SECRET: 'atomic-api-secret',
+      API_KEYS: `backend:${'0123456789'.repeat(4)}`,
+      CODEC_TOKEN: '0123456789abcdef',
       ENCRYPTION_KEYS: key,
+      ATOMIC_WEBHOOK_SECRETS: 'new-webhook-secret,old-webhook-secret',
       PUBLIC_URL: 'https://links.example.com',
     };
     for (const readSettings of [readApiSettings, readWorkerSettings, readCodecSettings, readLocalSettings]) {
@@ -226,6 +226,10 @@ describe('.env.example', () => {
     /** Without a default: what is shown is an example. */
     const examples = [
       'ATOMIC_WEBHOOK_SECRETS',
+      'PLAID_CLIENT_NAME',
+      'PLAID_REDIRECT_URI',
+      'PLAID_LINK_CUSTOMIZATION',
+      'PLAID_PROCESSOR_PERMISSIONS',
       'CODEC_JWKS_URL',
       'CODEC_ISSUER',
       'CODEC_AUDIENCE',
@@ -244,6 +248,7 @@ describe('.env.example', () => {
       'ATOMIC_TOKEN_FIELD',
       'ATOMIC_USER_FIELD',
       'ATOMIC_DELETE_BY',
+      'ATOMIC_RESULTS_BY',
       'ATOMIC_EMPLOYER_MATCHES_PATH',
       'ATOMIC_RECURRING_TRANSACTIONS_PATH',
       'TEMPORAL_ADDRESS',

@@ -2,7 +2,7 @@
 import { type Entry, readEnvironment, runEntry } from '../process/run-entry';
 import { startApi } from '../process/start-api';
 import { keyRingOf, plaidOf } from '../process/wiring';
-import { readEnvFile } from '../settings/env-file';
+import { readEnvFile } from '../settings/environment';
 import { readApiSettings, readCallerSecrets } from '../settings/read-settings';
 import type { ApiSettings } from '../settings/types';
 import { connectTemporal } from '../temporal/connection';

@@ -100,6 +100,12 @@ export interface LinkSettings {
   resultGiveUpAfterMs: number;
   /** 0: register at once. */
   waitForHistoryMs: number;
+  /** How long a step waits for an operator where keys or set-up are refused. */
+  configurationWaitMs: number;
+  /** How long a link waits for its user before it fails. */
+  attentionGiveUpAfterMs: number;
+  /** When a run continues as new at the latest. */
+  runMaxAgeMs: number;
   removeItemOnUnlink: boolean;
   /** Whether the caller is told of what happens. */
   notify: boolean;

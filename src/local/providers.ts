@@ -49,6 +49,7 @@ export async function startLocalProviders(
       clientId: new Secret(SIMULATED.clientId),
       secret: new Secret(SIMULATED.secret),
       baseUrl: plaidSimulator?.url ?? '',
+      ...settings.simulatedPlaid,
     },
     atomic: settings.atomic ?? {
       apiKey: new Secret(SIMULATED.key),

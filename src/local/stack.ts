@@ -8,7 +8,7 @@ import { startCodec } from '../process/start-codec';
 import { StartError } from '../process/start-error';
 import { atomicOf, keyRingOf, plaidOf } from '../process/wiring';
 import type { Atomic, Plaid } from '../providers/types';
-import type { ApiKeySetting } from '../settings/rules';
+import { API_SCOPES, type ApiKeySetting } from '../settings/rules';
 import { Secret } from '../settings/secret';
 import type { LocalSettings } from '../settings/types';
 import { DATA_FOLDER, ensureDataFolder } from '../system/data-folder';
@@ -173,7 +173,7 @@ async function start(
 }
 
 function developmentKey(): ApiKeySetting {
-  return { name: 'development', key: new Secret(DEVELOPMENT_API_KEY) };
+  return { name: 'development', key: new Secret(DEVELOPMENT_API_KEY), scopes: API_SCOPES };
 }
 
 async function claimOwnPort(host: string, port: number, variable: string): Promise<number> {

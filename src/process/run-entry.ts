@@ -3,9 +3,9 @@ import type { DestinationStream } from 'pino';
 import type { LogLevel } from '../logging/log-level';
 import { loggedError } from '../logging/loggable';
 import { createLogger, type Logger } from '../logging/logger';
-import { readEnvFile, withEnvFile } from '../settings/env-file';
+import { type Env, readEnvFile, withEnvFile } from '../settings/environment';
+import { SettingsError } from '../settings/settings-error';
 import type { ProcessSettings } from '../settings/types';
-import { type Env, SettingsError } from '../settings/variable';
 import { StartError } from './start-error';
 
 /** Something that runs until it is closed. */

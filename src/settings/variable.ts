@@ -1,109 +1,127 @@
-/** How one setting is read: from text to a value, or to what is wrong with the text. */
-import { z } from 'zod';
-import { SafeError } from '../contract/safe-error';
+/** How settings are described: variables, each with its rule, in the shape of what they come to. */
+import type { Rule } from './rules';
 
-export type Env = Readonly<Record<string, string | undefined>>;
+/** Where settings are read from. */
+export interface Source {
+  /** Variables that are set, trimmed. */
+  set: Readonly<Record<string, string>>;
+  /** What makes this production, such as `PLAID_ENV=production`; undefined where nothing does. */
+  production: string | undefined;
+  /** Notes that a variable is wrong. `what` follows its name, and holds nothing of its value. */
+  wrong: Wrong;
+}
+export type Wrong = (name: string, what: string) => typeof WRONG;
 
-/** What is wrong with one variable. Holds nothing of its value. */
-export interface Problem {
+/** Stands for a value that cannot be had; what is wrong has been noted. */
+export const WRONG = Symbol('wrong');
+
+export interface Variable {
   name: string;
-  /** Follows the name: `is required`. */
-  what: string;
-  /** A right value. */
-  example?: string;
-}
-
-/** Every problem of a process's settings, in one message. */
-export class SettingsError extends SafeError {
-  readonly problems: readonly Problem[];
-
-  constructor(problems: readonly Problem[]) {
-    const count = problems.length === 1 ? 'One setting is wrong' : `${problems.length} settings are wrong`;
-    const lines = problems.map(
-      ({ name, what, example }) =>
-        `  ${name} ${what}.${example === undefined ? '' : `\n    Example: ${name}=${example}`}`,
-    );
-    super(`${count}:\n${lines.join('\n')}`);
-    this.name = 'SettingsError';
-    this.problems = problems;
-  }
-}
-
-export type Reading<T> = { value: T } | { problem: string };
-
-export interface Rule<T> {
   example: string;
-  /** `text` is trimmed and not empty. The problem must hold nothing of it. */
-  read(text: string): Reading<T>;
+  /** May also be read from the file that `<NAME>_FILE` names. */
+  secret: boolean;
 }
+
+/** Something that is read from one variable or several. */
+export interface Part<T> {
+  variables: readonly Variable[];
+  read(source: Source): T | typeof WRONG;
+}
+
+export interface Tree {
+  readonly [name: string]: Part<unknown> | Tree;
+}
+export type ValuesOf<T> = T extends Part<infer Value> ? Value : { [Name in keyof T]: ValuesOf<T[Name]> };
 
 /** A setting that has to be there. */
-export function required<T>(rule: Rule<T>) {
-  return z
-    .string()
-    .optional()
-    .transform((text, context): T => {
-      if (text !== undefined) return readBy(rule, text, context);
-      return refuse(rule, 'is required', context);
-    });
+export function required<T>(name: string, rule: Rule<T>): Part<T> {
+  return variable<T, never>(name, rule, ({ wrong }) => wrong(name, 'is required'));
 }
 
-export function optional<T>(rule: Rule<T>) {
-  return z
-    .string()
-    .optional()
-    .transform((text, context): T | undefined =>
-      text === undefined ? undefined : readBy(rule, text, context),
-    );
+export function optional<T>(name: string, rule: Rule<T>): Part<T | undefined> {
+  return variable(name, rule, () => undefined);
 }
 
-export function withDefault<T>(rule: Rule<T>, value: T) {
-  return z
-    .string()
-    .optional()
-    .transform((text, context): T => (text === undefined ? value : readBy(rule, text, context)));
+export function withDefault<T>(name: string, rule: Rule<T>, value: T): Part<T> {
+  return variable(name, rule, () => value);
 }
 
-function readBy<T>(rule: Rule<T>, text: string, context: z.RefinementCtx): T {
-  const reading = rule.read(text);
-  return 'value' in reading ? reading.value : refuse(rule, reading.problem, context);
+/** A setting that development does without. */
+export function requiredInProduction<T>(name: string, rule: Rule<T>): Part<T | undefined> {
+  return variable(name, rule, ({ production, wrong }) =>
+    production === undefined ? undefined : wrong(name, `is required with ${production}`),
+  );
 }
 
-function refuse<T>(rule: Rule<T>, message: string, context: z.RefinementCtx): never {
-  context.addIssue({ code: 'custom', message, params: { example: rule.example } });
-  return z.NEVER;
+/** Whether a variable is set. */
+export function given(name: string): Part<boolean> {
+  return { variables: [], read: ({ set }) => set[name] !== undefined };
 }
 
-/** Variables that are set: an empty one counts as unset. */
-export function setVariables(env: Env): Record<string, string> {
-  const set: Record<string, string> = {};
-  for (const [name, value] of Object.entries(env)) {
-    const text = value?.trim();
-    if (text) set[name] = text;
-  }
-  return set;
-}
-
-/**
- * Reads a schema whose keys are variables. Gives the values, or all problems. No value of a variable is in a problem: the
- * messages are the rules' own.
- */
-export function readVariables<Shape extends z.core.$ZodLooseShape>(
-  schema: z.ZodObject<Shape>,
-  env: Env,
-): { values: z.output<z.ZodObject<Shape>> } | { problems: Problem[] } {
-  const set = setVariables(env);
-  const input = Object.fromEntries(Object.keys(schema.shape).map((name) => [name, set[name]]));
-  const parsed = schema.safeParse(input);
-  if (parsed.success) return { values: parsed.data };
+function variable<T, Unset>(
+  name: string,
+  rule: Rule<T>,
+  unset: (source: Source) => Unset | typeof WRONG,
+): Part<T | Unset> {
   return {
-    problems: parsed.error.issues.map((issue): Problem => {
-      const example: unknown = issue.code === 'custom' ? issue.params?.example : undefined;
-      return {
-        name: String(issue.path[0]),
-        what: issue.message,
-        ...(typeof example === 'string' && { example }),
-      };
-    }),
+    variables: [{ name, example: rule.example, secret: rule.secret === true }],
+    read(source) {
+      const text = source.set[name];
+      if (text === undefined) return unset(source);
+      const reading = rule.read(text, source.production);
+      return 'value' in reading ? reading.value : source.wrong(name, reading.problem);
+    },
   };
+}
+
+/** What variables that are right by themselves come to together, or what is wrong between them. */
+export function from<T extends Tree, Value>(
+  tree: T,
+  make: (values: ValuesOf<T>, wrong: Wrong) => Value | typeof WRONG,
+): Part<Value> {
+  return {
+    variables: variablesOf(tree),
+    read(source) {
+      const values = readTree(tree, source);
+      return values === WRONG ? WRONG : make(values, source.wrong);
+    },
+  };
+}
+
+/** Variables that make sense only together: all of them, or undefined. */
+export function allOrNone<T extends Readonly<Record<string, Part<unknown>>>>(tree: T) {
+  return from(tree, (values, wrong) => {
+    if (isComplete(values)) return values;
+    const names = variablesOf(tree).map(({ name }) => name);
+    const given = names.filter((_name, index) => Object.values(values)[index] !== undefined);
+    if (given.length === 0) return undefined;
+    for (const name of names) {
+      if (!given.includes(name)) wrong(name, `is required with ${given.join(' and ')}`);
+    }
+    return WRONG;
+  });
+}
+
+function isComplete<T extends object>(
+  values: T,
+): values is { [Name in keyof T]: Exclude<T[Name], undefined> } & T {
+  return Object.values(values).every((value) => value !== undefined);
+}
+
+function isPart(node: Part<unknown> | Tree): node is Part<unknown> {
+  return typeof node.read === 'function';
+}
+
+export function variablesOf(tree: Tree): Variable[] {
+  return Object.values(tree).flatMap((node) => (isPart(node) ? node.variables : variablesOf(node)));
+}
+
+/** Everything in the tree, read in its shape: all of it, so that every problem is noted. */
+export function readTree<T extends Tree>(tree: T, source: Source): ValuesOf<T> | typeof WRONG {
+  const entries = Object.entries(tree).map(
+    ([name, node]) => [name, isPart(node) ? node.read(source) : readTree(node, source)] as const,
+  );
+  if (entries.some(([, value]) => value === WRONG)) return WRONG;
+  // Every name of the tree with its value: the type that ValuesOf computes, which fromEntries cannot know.
+  return Object.fromEntries(entries) as ValuesOf<T>;
 }

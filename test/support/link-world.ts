@@ -27,6 +27,9 @@ export const DEFAULT_SETTINGS: LinkSettings = {
   resultOverdueAfterMs: 15 * 60_000,
   resultGiveUpAfterMs: 7 * 24 * 3_600_000,
   waitForHistoryMs: 0,
+  configurationWaitMs: 72 * 3_600_000,
+  attentionGiveUpAfterMs: 90 * 24 * 3_600_000,
+  runMaxAgeMs: 30 * 24 * 3_600_000,
   removeItemOnUnlink: true,
   notify: false,
 };

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { inspect } from 'node:util';
-import { parseEnvFile, withEnvFile } from '../../src/settings/env-file';
+import { readEnvFile, withEnvFile } from '../../src/settings/environment';
 import {
   readApiSettings,
   readCallerSecrets,
@@ -9,9 +12,9 @@ import {
   readWorkerSettings,
   SettingsError,
 } from '../../src/settings/read-settings';
+import { apiSchema, codecSchema, workerSchema } from '../../src/settings/schemas';
 import { Secret } from '../../src/settings/secret';
 
-const KEY = `k1:${randomBytes(32).toString('base64')}`;
 const CANARY = 'canary-1f8e0c';
 
 const api = {
@@ -63,34 +66,16 @@ describe('settings', () => {
   });
 
   it('says for each problem what is wrong and gives an example of a right value', () => {
-    const bad = { ...api, PORT: '70000', PUBLIC_URL: 'links', NODE_ENV: 'production', LOG_LEVEL: 'loud' };
+    const bad = { ...api, API_KEYS: 'x', PORT: '70000', PUBLIC_URL: 'links', LOG_LEVEL: 'loud' };
     const problems = problemsOf(() => readApiSettings(bad));
-    expect(problems.map(({ name }) => name).sort()).toEqual([
-      'ENCRYPTION_KEYS',
-      'LOG_LEVEL',
-      'PORT',
-      'PUBLIC_URL',
-    ]);
+    expect(problems.map(({ name }) => name).sort()).toEqual(['API_KEYS', 'LOG_LEVEL', 'PORT', 'PUBLIC_URL']);
     for (const { what, example } of problems) {
-      expect(what).toMatch(/^(must|is) /);
+      expect(what).toMatch(/^(must|is|has a wrong entry) /);
       expect(example).toBeTruthy();
     }
     const message = new SettingsError(problems).message;
     expect(message).toContain('PORT must be a whole number from 0 to 65535.');
     expect(message).toContain('Example: PORT=3000');
-  });
-
-  it('refuses to start production without encryption keys, and takes no other key for one', () => {
-    const production = { ...worker, NODE_ENV: 'production' };
-    expect(wrong(() => readWorkerSettings(production))).toEqual(['ENCRYPTION_KEYS']);
-    expect(wrong(() => readApiSettings({ ...api, NODE_ENV: 'production' }))).toEqual(['ENCRYPTION_KEYS']);
-    expect(wrong(() => readCodecSettings({ NODE_ENV: 'production' }))).toEqual(['ENCRYPTION_KEYS']);
-    expect(wrong(() => readWorkerSettings({ ...production, ENCRYPTION_KEYS: 'k1:c2hvcnQ=' }))).toEqual([
-      'ENCRYPTION_KEYS',
-    ]);
-    expect(readWorkerSettings({ ...production, ENCRYPTION_KEYS: KEY }).temporal.keyRing?.primaryId).toBe(
-      'k1',
-    );
   });
 
   it.each([
@@ -128,6 +113,7 @@ describe('settings', () => {
       port: 3000,
       publicUrl: undefined,
       trustProxy: [],
+      drainDelayMs: 5_000,
     });
     expect(wrong(() => readApiSettings({ ...api, API_KEYS: '' }))).toEqual(['API_KEYS']);
   });
@@ -140,12 +126,29 @@ describe('settings', () => {
     ]);
   });
 
-  it.each(['short', 'a:b', 'has space 1', 'good-key-1,', 'bad name:good-key-1'])(
-    'refuses the API key %p',
-    (keys) => {
-      expect(wrong(() => readApiSettings({ ...api, API_KEYS: keys }))).toEqual(['API_KEYS']);
-    },
-  );
+  it('gives an API key every scope unless it names some', () => {
+    const { apiKeys } = readApiSettings({
+      ...api,
+      API_KEYS: 'all:first-key-1,some:second-key-2:results+read',
+    });
+    expect(apiKeys.map(({ scopes }) => scopes)).toEqual([
+      ['link', 'read', 'results', 'erase'],
+      ['read', 'results'],
+    ]);
+  });
+
+  it.each([
+    'short',
+    'a:b',
+    'has space 1',
+    'good-key-1,',
+    'bad name:good-key-1',
+    'a:good-key-1:write',
+    'a:good-key-1:',
+    'a:good-key-1:read+read',
+  ])('refuses the API key %p', (keys) => {
+    expect(wrong(() => readApiSettings({ ...api, API_KEYS: keys }))).toEqual(['API_KEYS']);
+  });
 
   it('checks webhooks of Atomic by the API secret unless it is told others', () => {
     const secrets = (env: object) =>
@@ -178,6 +181,9 @@ describe('settings', () => {
       resultOverdueAfterMs: 900_000,
       resultGiveUpAfterMs: 604_800_000,
       waitForHistoryMs: 0,
+      configurationWaitMs: 72 * 3_600_000,
+      attentionGiveUpAfterMs: 90 * 86_400_000,
+      runMaxAgeMs: 30 * 86_400_000,
       removeItemOnUnlink: true,
       notify: false,
     });
@@ -216,6 +222,7 @@ describe('settings', () => {
       tokenField: 'processor_token',
       userField: undefined,
       deleteUserIn: 'query',
+      resultsUserIn: undefined,
       resultPaths: {
         'employer-classification': '/user/{identifier}/employer-matches',
         'recurrence-detection': undefined,
@@ -274,16 +281,135 @@ describe('a secret', () => {
   });
 });
 
-describe('the file .env', () => {
-  it('stands behind the environment', () => {
-    const file = parseEnvFile(
-      'A=1\nexport B = two words # comment\n#C=3\nD=\'x # y\'\nE=""\nnonsense\nF=a#b\r\n',
+describe('a secret in a file', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'settings-'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  async function fileOf(text: string): Promise<string> {
+    const file = path.join(folder, randomBytes(4).toString('hex'));
+    await writeFile(file, text);
+    return file;
+  }
+
+  it('is read without the newline at its end', async () => {
+    const { PLAID_SECRET: _, ...others } = api;
+    const settings = readApiSettings({ ...others, PLAID_SECRET_FILE: await fileOf('from-a-file\n') });
+    expect(settings.plaid.secret.reveal()).toBe('from-a-file');
+  });
+
+  it('can be every secret of every process, and no other setting', async () => {
+    const file = await fileOf('x y');
+    const secrets = [apiSchema, workerSchema, codecSchema].flatMap(({ names, read }) =>
+      names.filter((name) =>
+        problemsOf(() => read({ ...api, ...worker, [name]: undefined, [`${name}_FILE`]: file })).some(
+          (problem) => problem.name === name,
+        ),
+      ),
     );
-    expect(file).toEqual({ A: '1', B: 'two words', D: 'x # y', E: '', F: 'a#b' });
-    expect(withEnvFile({ A: '9', B: '', X: undefined }, file)).toMatchObject({
-      A: '9',
-      B: 'two words',
-      F: 'a#b',
+    expect([...new Set(secrets)].sort()).toEqual([
+      'API_KEYS',
+      'ATOMIC_API_KEY',
+      'ATOMIC_API_SECRET',
+      'ATOMIC_WEBHOOK_SECRETS',
+      'CODEC_TOKEN',
+      'ENCRYPTION_KEYS',
+      'NOTIFY_SECRET',
+      'PLAID_CLIENT_ID',
+      'PLAID_SECRET',
+      'SEALING_KEYS',
+    ]);
+    const place = readApiSettings({ ...api, TEMPORAL_API_KEY_FILE: await fileOf('temporal-key\n') }).temporal;
+    expect(place.connectConfig.connectionOptions.apiKey).toBe('temporal-key');
+  });
+
+  it('is refused beside the variable itself, and where the file is not there or empty', async () => {
+    const file = await fileOf(CANARY);
+    for (const [env, what] of [
+      [{ PLAID_SECRET_FILE: file }, 'and PLAID_SECRET_FILE are both set'],
+      [{ PLAID_SECRET: '', PLAID_SECRET_FILE: `${file}-gone` }, 'cannot be read from PLAID_SECRET_FILE'],
+      [{ PLAID_SECRET: '', PLAID_SECRET_FILE: await fileOf('\n') }, 'cannot be read from PLAID_SECRET_FILE'],
+    ] as const) {
+      const problems = problemsOf(() => readApiSettings({ ...api, ...env }));
+      expect(problems).toMatchObject([{ name: 'PLAID_SECRET', what: expect.stringContaining(what) }]);
+      expect(JSON.stringify(problems)).not.toContain(CANARY);
+    }
+  });
+});
+
+describe('Temporal', () => {
+  const tlsOf = (env: object) =>
+    readApiSettings({ ...api, ...env }).temporal.connectConfig.connectionOptions.tls;
+
+  it.each(['TRUE', 'True', 'true', '1'])('is spoken to over TLS with TEMPORAL_TLS=%s', (value) => {
+    expect(tlsOf({ TEMPORAL_TLS: value, TEMPORAL_API_KEY: 'key' })).toBeTruthy();
+  });
+
+  it.each(['FALSE', '0'])('is spoken to without TLS with TEMPORAL_TLS=%s', (value) => {
+    expect(tlsOf({ TEMPORAL_TLS: value })).toBeFalsy();
+  });
+});
+
+describe('a value', () => {
+  it.each(['"8-characters"', "'8-characters'"])('is refused in quotes: %s', (value) => {
+    expect(wrong(() => readApiSettings({ ...api, PLAID_SECRET: value }))).toEqual(['PLAID_SECRET']);
+    expect(wrong(() => readApiSettings({ ...api, TEMPORAL_ADDRESS: value }))).toEqual(['TEMPORAL_ADDRESS']);
+  });
+});
+
+describe('the proxies that are trusted', () => {
+  it.each(['true', '1', 'proxy.example.com', '10.0.0.0/33', '10.0.0'])('are not %s', (value) => {
+    const problems = problemsOf(() => readApiSettings({ ...api, TRUST_PROXY: value }));
+    expect(problems.map(({ name }) => name)).toEqual(['TRUST_PROXY']);
+  });
+
+  it.each(['10.1.2.3', '10.0.0.0/8,::1', 'loopback'])('can be %s', (value) => {
+    expect(readApiSettings({ ...api, TRUST_PROXY: value }).http.trustProxy).toEqual(value.split(','));
+  });
+});
+
+describe('what Plaid Link shows and asks for', () => {
+  it('is English, for the United States, with half a year of history, unless it is set', () => {
+    const { plaid } = readApiSettings(api);
+    expect(plaid.link).toEqual({
+      clientName: undefined,
+      redirectUri: undefined,
+      countryCodes: ['US'],
+      language: 'en',
+      daysRequested: 180,
+      customization: undefined,
     });
+    expect(plaid.processorPermissions).toBeUndefined();
+  });
+
+  it.each([
+    ['PLAID_COUNTRY_CODES', 'us'],
+    ['PLAID_LANGUAGE', 'english'],
+    ['PLAID_DAYS_REQUESTED', '731'],
+    ['PLAID_CLIENT_NAME', 'x'.repeat(31)],
+    ['PLAID_REDIRECT_URI', 'app.example.com'],
+    ['PLAID_PROCESSOR_PERMISSIONS', 'auth'],
+  ])('is not taken from a wrong %s', (name, value) => {
+    expect(wrong(() => readApiSettings({ ...api, [name]: value }))).toEqual([name]);
+  });
+});
+
+describe('the file .env', () => {
+  it('stands behind the environment, also with values of several lines', async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'settings-'));
+    const before = process.cwd();
+    process.chdir(folder);
+    try {
+      expect(readEnvFile()).toEqual({});
+      await writeFile('.env', 'A=1\nexport B = two words # comment\n#C=3\nD=\'x # y\'\nE=""\nF="a\nb"\n');
+      const file = readEnvFile();
+      expect(file).toEqual({ A: '1', B: 'two words', D: 'x # y', E: '', F: 'a\nb' });
+      expect(withEnvFile({ A: '9', B: '', X: undefined }, file)).toMatchObject({ A: '9', B: 'two words' });
+    } finally {
+      process.chdir(before);
+      await rm(folder, { recursive: true });
+    }
   });
 });

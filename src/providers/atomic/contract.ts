@@ -14,6 +14,9 @@ export const ATOMIC_BASE_URLS = {
 /** Where `DELETE /plaid/processor-link` names the user. Some proxies drop the body of a DELETE. */
 export const DELETE_USER_PLACES = ['body', 'query', 'path'] as const;
 export type DeleteUserPlace = (typeof DELETE_USER_PLACES)[number];
+/** Where a request for a result names the user. */
+export const RESULT_USER_PLACES = ['path'] as const;
+export type ResultUserPlace = (typeof RESULT_USER_PLACES)[number];
 
 export interface AtomicContract {
   /** Field of `POST /plaid/processor-link` that holds the processor token. */
@@ -40,6 +43,7 @@ export interface AtomicContractOverride {
   tokenField?: string | undefined;
   userField?: string | undefined;
   deleteUserIn?: DeleteUserPlace | undefined;
+  resultsUserIn?: ResultUserPlace | undefined;
   resultPaths?: { readonly [job in Job]?: string | undefined } | undefined;
 }
 

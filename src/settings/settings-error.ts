@@ -1,0 +1,26 @@
+import { SafeError } from '../contract/safe-error';
+
+/** What is wrong with one variable. Holds nothing of its value. */
+export interface Problem {
+  name: string;
+  /** Follows the name: `is required`. */
+  what: string;
+  /** A right value. */
+  example?: string;
+}
+
+/** Every problem of a process's settings, in one message. */
+export class SettingsError extends SafeError {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    const count = problems.length === 1 ? 'One setting is wrong' : `${problems.length} settings are wrong`;
+    const lines = problems.map(
+      ({ name, what, example }) =>
+        `  ${name} ${what}.${example === undefined ? '' : `\n    Example: ${name}=${example}`}`,
+    );
+    super(`${count}:\n${lines.join('\n')}`);
+    this.name = 'SettingsError';
+    this.problems = problems;
+  }
+}
