@@ -4,7 +4,12 @@ import type { Payload } from '@temporalio/common';
 import { NOTIFICATION_WORKFLOW_TYPE, WORKFLOW_TYPE } from '../contract/names';
 import { DecryptionError } from './authenticated-encryption';
 import { type KeyRing, UnknownKeyError } from './key-ring';
-import { createPayloadCodec, encryptionKeyIdOf, isEncryptedPayload } from './payload-codec';
+import {
+  createNamedPayloadCodec,
+  encryptionKeyIdOf,
+  isEncryptedPayload,
+  PayloadRefusedError,
+} from './payload-codec';
 
 export interface Execution {
   workflowId: string;
@@ -59,7 +64,7 @@ export async function keyUsage(
   executions: readonly Execution[],
 ): Promise<KeyUsage> {
   const usage = new Map<string, string[]>();
-  const codec = createPayloadCodec({ keyRing, namespace });
+  const codec = createNamedPayloadCodec({ keyRing, namespace });
 
   async function keysOf(payload: Payload): Promise<string[]> {
     const keyId = encryptionKeyIdOf(payload);
@@ -69,7 +74,10 @@ export async function keyUsage(
       const text = Buffer.from(decoded?.data ?? []).toString('utf8');
       return [keyId, ...[...text.matchAll(SEALED_KEY_ID)].flatMap(([, sealedKeyId]) => sealedKeyId ?? [])];
     } catch (error) {
-      if (error instanceof UnknownKeyError || error instanceof DecryptionError) return [keyId];
+      const isUnreadable = [UnknownKeyError, DecryptionError, PayloadRefusedError].some(
+        (it) => error instanceof it,
+      );
+      if (isUnreadable) return [keyId];
       throw error;
     }
   }

@@ -1,5 +1,5 @@
 import type { KeyRing } from '../encryption/key-ring';
-import { createPayloadCodec, isEncryptedPayload } from '../encryption/payload-codec';
+import { createNamedPayloadCodec, isEncryptedPayload } from '../encryption/payload-codec';
 import { createCodecApp } from '../http/codec/app';
 import type { Logger } from '../logging/logger';
 import type { CodecServerSettings } from '../settings/types';
@@ -20,7 +20,7 @@ export async function startCodec({
   const { tokens, jwt, uiOrigins, host, port } = settings;
   const isOpen = tokens.length === 0 && !jwt;
   const app = createCodecApp({
-    codec: createPayloadCodec({ keyRing, namespace }),
+    codec: createNamedPayloadCodec({ keyRing, namespace }),
     isEncoded: isEncryptedPayload,
     namespace,
     auth: isOpen

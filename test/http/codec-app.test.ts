@@ -6,6 +6,8 @@ import {
   codecOf,
   encrypted,
   NAMESPACE,
+  named,
+  namedPlain,
   payloadOf,
   plain,
   SECRET_VALUE,
@@ -19,7 +21,9 @@ describe('translation', () => {
   test('decodes what the codec encoded, in order', async () => {
     const { app } = codecApp();
     const values = [SECRET_VALUE, [], 'text', 5];
-    const payloads = (await codecOf(NAMESPACE).encode(values.map(payloadOf))).map(toJson);
+    const payloads = (await codecOf(NAMESPACE).encode(values.map((value) => named(payloadOf(value))))).map(
+      toJson,
+    );
     const response = await app.inject(call('/decode', { payloads }));
     expect(response.statusCode).toBe(200);
     expect(response.json()).toEqual({ payloads: values.map((value) => toJson(payloadOf(value))) });
@@ -27,7 +31,7 @@ describe('translation', () => {
 
   test('encodes so that its own decoding gives the same back', async () => {
     const { app } = codecApp();
-    const { payloads } = (await app.inject(call('/encode', { payloads: [plain()] }))).json<{
+    const { payloads } = (await app.inject(call('/encode', { payloads: [namedPlain()] }))).json<{
       payloads: object[];
     }>();
     expect(JSON.stringify(payloads)).not.toContain(plain().data);
@@ -53,7 +57,7 @@ describe('translation', () => {
   test('decodes the payload of a step that answers nothing', async () => {
     const { app } = codecApp();
     const nothing = { metadata: { encoding: Buffer.from('binary/null') } };
-    const payloads = (await codecOf(NAMESPACE).encode([nothing])).map(toJson);
+    const payloads = (await codecOf(NAMESPACE).encode([named(nothing)])).map(toJson);
     const response = await app.inject(call('/decode', { payloads }));
     expect(response.json()).toEqual({ payloads: [{ metadata: { encoding: 'YmluYXJ5L251bGw=' }, data: '' }] });
   });
@@ -62,10 +66,32 @@ describe('translation', () => {
     const { app } = codecApp();
     expect((await app.inject(call('/decode', { payloads: [] }))).json()).toEqual({ payloads: [] });
     const empty = [{ metadata: null, data: null }];
-    expect((await app.inject(call('/encode', { payloads: empty }))).statusCode).toBe(200);
+    expect((await app.inject(call('/decode', { payloads: empty }))).statusCode).toBe(200);
+  });
+
+  test.each<[string, object]>([
+    ['no metadata', { data: 'AAAA' }],
+    ['metadata without a workflow', plain()],
+    ['an empty workflow id', { ...plain(), metadata: { 'workflow-id': '' } }],
+  ])('refuses to encode a payload with %s, and names the field', async (_name, payload) => {
+    const { app, codec } = codecApp();
+    const response = await app.inject(call('/encode', { payloads: [namedPlain(), payload] }));
+    expectProblem(response, 400, 'invalid_request');
+    expect(response.json()).toMatchObject({ errors: [{ path: 'payloads.1.metadata.workflow-id' }] });
+    expect(codec.worked).toBe(0);
   });
 
   test.each<[string, (payload: { metadata?: object; data?: string }) => object]>([
+    [
+      'of another workflow than it says',
+      (payload) => ({
+        ...payload,
+        metadata: {
+          ...payload.metadata,
+          'workflow-id': Buffer.from('processor-link/u2').toString('base64'),
+        },
+      }),
+    ],
     ['altered', ({ data = '', ...rest }) => ({ ...rest, data: `${data.slice(0, -8)}AAAAAAA=` })],
     ['cut short', ({ data = '', ...rest }) => ({ ...rest, data: data.slice(0, 16) })],
     [
@@ -129,7 +155,7 @@ describe('translation', () => {
     const { app, logText } = codecApp();
     const [payload = {}] = await encrypted();
     await app.inject(call('/decode', { payloads: [payload] }));
-    await app.inject(call('/encode', { payloads: [plain()] }));
+    await app.inject(call('/encode', { payloads: [namedPlain()] }));
     await app.inject(call('/decode', { payloads: [payload], SECRET: 1 }));
     await app.inject(call(`/decode?SECRET=${TOKEN}`, { payloads: [{ data: 'SECRET!' }] }));
     expect(logText()).toContain('"route":"/decode"');

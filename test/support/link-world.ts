@@ -56,6 +56,7 @@ export interface LinkWorld {
   start(
     options?: StartOptions,
   ): Promise<{ handle: Handle; userId: string; itemId: string; accountId: string }>;
+  stopWorker(): Promise<void>;
   /** Ends the worker and starts another one, with an empty cache. */
   restartWorker(): Promise<void>;
   close(): Promise<void>;
@@ -177,6 +178,10 @@ export async function startLinkWorld(options: {
         ...(rest.startDelayMs !== undefined && { startDelay: rest.startDelayMs }),
       });
       return { handle, userId, itemId: made.itemId, accountId: made.accounts[0]?.accountId ?? '' };
+    },
+    async stopWorker() {
+      await stopWorker();
+      stopWorker = async () => {};
     },
     async restartWorker() {
       await stopWorker();

@@ -8,7 +8,7 @@ import { HttpProblem } from '../server/problems';
 import { logRequests } from '../server/request-log';
 import { createServer, REQUEST_ID_HEADER, type ServerTimeouts } from '../server/server';
 import { type CodecAuth, requireCodecAccess } from './access';
-import { fromJson, type JsonPayload, payloadsSchema, toJson } from './json-payloads';
+import { fromJson, type JsonPayload, payloadsSchemas, toJson } from './json-payloads';
 
 export interface CodecAppDeps {
   codec: PayloadCodec;
@@ -59,7 +59,7 @@ export function createCodecApp(deps: CodecAppDeps): FastifyInstance {
     for (const direction of DIRECTIONS) {
       scope.post(`/${direction}`, { onRequest: checkAccess }, async (request) => {
         requireNamespace(request, deps.namespace);
-        const body = payloadsSchema.safeParse(request.body);
+        const body = payloadsSchemas[direction].safeParse(request.body);
         if (!body.success)
           throw new HttpProblem('invalid_request', { errors: inputErrors(body.error.issues) });
         return { payloads: await translate(deps, direction, body.data.payloads, request) };

@@ -2,6 +2,7 @@ import type { Payload } from '@temporalio/common';
 import { z } from 'zod';
 
 const MAX_PAYLOADS = 10_000;
+const WORKFLOW_ID_KEY = 'workflow-id';
 
 /** Bytes in proto3 JSON: standard or URL-safe base64, padded or not. */
 const base64Schema = z.string().regex(/^[A-Za-z0-9+/_-]*={0,2}$/, 'must be base64');
@@ -13,8 +14,17 @@ const payloadSchema = z.looseObject({
 /** A payload as Temporal's UI and CLI send it. */
 export type JsonPayload = z.infer<typeof payloadSchema>;
 
-/** Body of `/encode` and `/decode`, both ways: Temporal's `Payloads` message in proto3 JSON. */
-export const payloadsSchema = z.object({ payloads: z.array(payloadSchema).max(MAX_PAYLOADS) });
+/** What is encrypted belongs to one workflow, and of this server's callers alone it can be known which. */
+const namedPayloadSchema = payloadSchema.refine(({ metadata }) => Boolean(metadata?.[WORKFLOW_ID_KEY]), {
+  path: ['metadata', WORKFLOW_ID_KEY],
+  message: 'must be the id of the workflow that the payload is for',
+});
+
+/** Bodies, both ways: Temporal's `Payloads` message in proto3 JSON. */
+export const payloadsSchemas = {
+  encode: z.object({ payloads: z.array(namedPayloadSchema).max(MAX_PAYLOADS) }),
+  decode: z.object({ payloads: z.array(payloadSchema).max(MAX_PAYLOADS) }),
+};
 
 export function fromJson(payload: JsonPayload): Payload {
   const metadata = Object.entries(payload.metadata ?? {}).map(

@@ -3,7 +3,7 @@ import { defaultPayloadConverter, type Payload, type PayloadCodec } from '@tempo
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import pino from 'pino';
 import { parseKeyRing } from '../../../src/encryption/key-ring';
-import { createPayloadCodec, isEncryptedPayload } from '../../../src/encryption/payload-codec';
+import { createNamedPayloadCodec, isEncryptedPayload } from '../../../src/encryption/payload-codec';
 import { type CodecAppDeps, createCodecApp } from '../../../src/http/codec/app';
 import { toJson } from '../../../src/http/codec/json-payloads';
 
@@ -14,7 +14,7 @@ export const SECRET_VALUE = { employer: 'SECRET Employer Ltd' };
 
 const keys = `k1:${randomBytes(32).toString('base64')}`;
 export const codecOf = (namespace: string): PayloadCodec =>
-  createPayloadCodec({ keyRing: parseKeyRing(keys), namespace });
+  createNamedPayloadCodec({ keyRing: parseKeyRing(keys), namespace });
 
 /** Counts what it decodes, so that a refusal can be told from an empty answer. */
 class CountingCodec implements PayloadCodec {
@@ -64,8 +64,15 @@ export function codecApp(overrides: Partial<CodecAppDeps> = {}) {
 
 export const payloadOf = (value: unknown): Payload => defaultPayloadConverter.toPayload(value) ?? {};
 export const plain = () => toJson(payloadOf(SECRET_VALUE));
+
+/** A payload that says which workflow it is for, as `/encode` wants it. */
+export const named = ({ metadata, data }: Payload): Payload => ({
+  metadata: { ...metadata, 'workflow-id': Buffer.from('processor-link/u1') },
+  ...(data && { data }),
+});
+export const namedPlain = () => toJson(named(payloadOf(SECRET_VALUE)));
 export const encrypted = async (namespace = NAMESPACE) =>
-  (await codecOf(namespace).encode([payloadOf(SECRET_VALUE)])).map(toJson);
+  (await codecOf(namespace).encode([named(payloadOf(SECRET_VALUE))])).map(toJson);
 
 export function call(path: string, payload: unknown, headers: Record<string, string> = {}): InjectOptions {
   return {
