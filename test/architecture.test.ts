@@ -361,7 +361,9 @@ describe('files', () => {
     const code = paths.filter((file) => /\.[cm]?[jt]sx?$/.test(file));
     expect(code.length).toBeGreaterThan(50);
     expect(
-      code.filter((file) => !/^([a-z0-9]+(-[a-z0-9]+)*\/)*[a-z0-9]+(-[a-z0-9]+)*(\.test)?\.ts$/.test(file)),
+      code.filter(
+        (file) => !/^([a-z0-9]+(-[a-z0-9]+)*\/)*[a-z0-9]+(-[a-z0-9]+)*((\.long)?\.test)?\.ts$/.test(file),
+      ),
     ).toEqual([]);
   });
 

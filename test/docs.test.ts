@@ -112,6 +112,7 @@ describe('README.md', () => {
       'lint',
       'format',
       'typecheck',
+      'test:long',
       'test:model',
       'test:ui',
       'record-histories',

@@ -15,7 +15,7 @@ const LANES = 8;
 /** So many events, and Temporal suggests to continue as new: in the middle of a link's life. */
 const SHORT_HISTORY = 40;
 
-const { MODEL_RUNS = '200', MODEL_SEED = '20260101', MODEL_LANE, MODEL_PATH } = process.env;
+const { MODEL_RUNS = '40', MODEL_SEED = '20260101', MODEL_LANE, MODEL_PATH } = process.env;
 const runs = Number(MODEL_RUNS);
 const seed = Number(MODEL_SEED);
 const lanes = Array.from({ length: LANES }, (_, index) => index).filter(

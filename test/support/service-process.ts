@@ -31,7 +31,7 @@ export class ServiceProcess {
   constructor(options: { name: ServiceName; build: string; folder: string; url: string; env: Environment }) {
     this.name = options.name;
     this.url = options.url;
-    this.#entryPoint = path.join(options.build, 'src', `${options.name}.js`);
+    this.#entryPoint = path.join(options.build, 'src/commands', `${options.name}.js`);
     this.#folder = options.folder;
     this.#probe = options.name === 'codec' ? '/livez' : '/readyz';
     this.#env = options.env;

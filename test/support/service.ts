@@ -14,7 +14,7 @@ import {
 import { claimPort } from '../../src/system/free-port';
 import { ServiceApi } from './service-api';
 import { type Environment, type ServiceName, ServiceProcess } from './service-process';
-import { realServer, serviceBuild } from './temporal';
+import { ownNamespace, serviceBuild } from './temporal';
 
 const LOOPBACK = '127.0.0.1';
 
@@ -26,7 +26,7 @@ export interface ServiceParts {
 }
 
 export interface ServiceOptions {
-  /** Default: the server that all tests of a run share. */
+  /** Default: a namespace of its own on the server that all tests of a run share. */
   temporal?: { address: string; namespace: string };
   /** Default: the build that all tests of a run share. */
   build?: string;
@@ -73,7 +73,7 @@ export interface Service {
 export async function startService(options: ServiceOptions = {}): Promise<Service> {
   const [build, server] = await Promise.all([
     options.build ?? serviceBuild(),
-    options.temporal ?? realServer(),
+    options.temporal ?? ownNamespace(),
   ]);
   const temporal = { address: server.address, namespace: server.namespace };
   const folder = await mkdtemp(path.join(tmpdir(), 'processor-link-service-'));

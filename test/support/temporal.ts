@@ -1,7 +1,11 @@
+import { randomUUID } from 'node:crypto';
+import { Connection } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time';
 import { temporal } from '@temporalio/proto';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { z } from 'zod';
 import { SEARCH_ATTRIBUTE_TYPES } from '../../src/contract/names';
+import { ensureSearchAttributes } from '../../src/temporal/search-attributes';
 import { askDoor } from './run-door';
 
 const realServerSchema = z.object({ address: z.string(), namespace: z.string(), cliPath: z.string() });
@@ -11,6 +15,23 @@ export type RealServer = z.infer<typeof realServerSchema>;
 /** The real dev server that all tests of a run share, with the search attributes. Kept in memory, started at the first call. */
 export async function realServer(): Promise<RealServer> {
   return realServerSchema.parse(await askDoor('dev-server'));
+}
+
+/** A namespace of its own on the shared server: for whoever lists all links there are. */
+export async function ownNamespace(): Promise<{ address: string; namespace: string }> {
+  const { address } = await realServer();
+  const namespace = `test-${randomUUID()}`;
+  const connection = await Connection.connect({ address });
+  try {
+    await connection.workflowService.registerNamespace({
+      namespace,
+      workflowExecutionRetentionPeriod: msToTs('1 day'),
+    });
+    await ensureSearchAttributes(connection, namespace);
+  } finally {
+    await connection.close();
+  }
+  return { address, namespace };
 }
 
 /** The path of the Temporal CLI, for tests that start servers of their own. */

@@ -5,11 +5,20 @@ import { promisify } from 'node:util';
 import { isGrpcServiceError } from '@temporalio/client';
 import { bundleWorkflowCode, NativeConnection } from '@temporalio/worker';
 import pino from 'pino';
+import type { LinkView } from '../../../src/contract/schemas';
 import { failureConverterPath } from '../../../src/encryption/data-converter';
 import { readWorkerSettings } from '../../../src/settings/read-settings';
 import { connectTemporal } from '../../../src/temporal/connection';
 import { type RunningWorker, startWorker } from '../../../src/worker/start-worker';
-import { type Handle, type LinkWorld, startLinkWorld } from '../../support/link-world';
+import {
+  EMPLOYER,
+  getLink,
+  type Handle,
+  type LinkWorld,
+  RECURRING,
+  startLinkWorld,
+  webhook,
+} from '../../support/link-world';
 import { realServer } from '../../support/temporal';
 import { workflowBundle } from '../../support/workflow-bundle';
 
@@ -134,6 +143,24 @@ export async function buildsOf(handle: Handle): Promise<string[]> {
     completed ? [completed.deploymentVersion?.buildId || 'unversioned'] : [],
   );
   return builds.filter((build, index) => build !== builds[index - 1]);
+}
+
+export const isWaiting = (handle: Handle) =>
+  comesTo(handle, ({ jobs }) => Object.values(jobs).every((job) => job?.state === 'registered'));
+export const hasEmployer = (handle: Handle) =>
+  comesTo(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'completed');
+export const isLinked = (handle: Handle) => comesTo(handle, ({ state }) => state === 'linked');
+
+/** Asks with pauses: many links at once would else keep each other from getting there. */
+function comesTo(handle: Handle, holds: (view: LinkView) => boolean): Promise<void> {
+  return until(async () => holds(await getLink(handle)));
+}
+
+/** Atomic's webhooks for both jobs, and the link linked by them. */
+export async function finish(handle: Handle): Promise<void> {
+  await webhook(handle, EMPLOYER);
+  await webhook(handle, RECURRING);
+  await isLinked(handle);
 }
 
 /** Looks until it holds, with a pause between two looks. */

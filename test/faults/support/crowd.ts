@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto';
+import type { Connection } from '@temporalio/client';
+import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime } from '@temporalio/worker';
+import { SEARCH_ATTRIBUTES, workflowIdOf } from '../../../src/contract/names';
+import type { LinkState } from '../../../src/contract/states';
+import { LinkClient } from '../../../src/link-client/link-client';
+import { connectTemporal } from '../../../src/temporal/connection';
+import { EMPLOYER, type LinkWorld, startLinkWorld } from '../../support/link-world';
+import { realServer } from '../../support/temporal';
+
+/** More than one worker can take at once would time out, and be tried again. */
+const STARTS_AT_ONCE = 20;
+const READS_AT_ONCE = 25;
+const FETCH = 'GET employer-matches';
+
+/**
+ * Declares the test: so many links, whose webhooks come all at once, are all linked, and no step that has an effect
+ * is done again without a reason.
+ */
+export function linksACrowd(title: string, count: number): void {
+  let connection: Connection;
+  let nativeConnection: NativeConnection;
+  let world: LinkWorld;
+  let links: LinkClient;
+
+  beforeAll(async () => {
+    const logging = { filter: makeTelemetryFilterString({ core: 'ERROR' }) };
+    Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging } });
+    const { address } = await realServer();
+    connection = await connectTemporal({ connectConfig: { connectionOptions: { address } }, lazy: false });
+    nativeConnection = await NativeConnection.connect({ address });
+    // Providers that answer late on a busy machine would be asked again, as they have to be.
+    world = await startLinkWorld({
+      connection,
+      nativeConnection,
+      providerTimeoutMs: 30_000,
+      maxCachedWorkflows: count,
+    });
+    const { client, keyRing, taskQueue } = world;
+    links = new LinkClient({ client, keyRing, taskQueue, callTimeoutMs: 60_000 });
+  });
+
+  afterAll(async () => {
+    await links?.close();
+    await world?.close();
+    await nativeConnection?.close();
+    await connection?.close();
+  });
+
+  it(title, async () => {
+    const { plaid, atomic } = world;
+    atomic.setResultBy(EMPLOYER, undefined, ({ userId }) => [{ employerOf: userId }]);
+    const crowd = randomUUID();
+    const users = Array.from({ length: count }, (_, index) => `${crowd}-${index + 1}`);
+
+    const startedAt = Date.now();
+    await atOnce(STARTS_AT_ONCE, users, async (userId) => {
+      const { publicToken } = plaid.createPublicToken({ userId });
+      await links.start({ userId, publicToken, jobs: [EMPLOYER] });
+      await atomic.ledger.waitForEffect('registration_stored', { userId, timeoutMs: 300_000 });
+    });
+    await allIn(world, 'waiting', count);
+    const waitingAt = Date.now();
+
+    const taken = await Promise.all(
+      users.map((userId) => links.signalAtomicWebhook(userId, { job: EMPLOYER, bodySha256: userId })),
+    );
+    expect(taken).toEqual(users.map(() => 'delivered'));
+    await allFetched(world, count);
+    const results = await atOnce(READS_AT_ONCE, users, (userId) =>
+      links.waitForJob(userId, EMPLOYER, { waitMs: 60_000 }),
+    );
+    const drainedAt = Date.now();
+
+    expect(results).toEqual(
+      users.map((userId) => ({ job: EMPLOYER, state: 'completed', result: [{ employerOf: userId }] })),
+    );
+    await allIn(world, 'linked', count);
+    expect(await doneAgainWithoutReason(world, users)).toEqual([]);
+    const seconds = (from: number, to: number) => ((to - from) / 1_000).toFixed(1);
+    process.stderr.write(
+      `${count} links: ${seconds(startedAt, waitingAt)} s until all wait, ${seconds(waitingAt, drainedAt)} s to drain\n`,
+    );
+  }, 900_000);
+}
+
+/** Reads would only stand in line behind the thousand tasks. */
+async function allFetched(world: LinkWorld, count: number): Promise<void> {
+  const fetched = new Set<string | undefined>();
+  await world.atomic.ledger.waitFor(
+    (entry) => {
+      if (entry.kind === 'request' && entry.operation === FETCH && entry.outcome === 'answered')
+        fetched.add(entry.userId);
+      return fetched.size === count;
+    },
+    { timeoutMs: 300_000 },
+  );
+}
+
+/** As an operator finds them; visibility follows the links by a moment. */
+async function allIn(world: LinkWorld, state: LinkState, count: number): Promise<void> {
+  const query = `TaskQueue = '${world.taskQueue}' AND ${SEARCH_ATTRIBUTES.linkState} = '${state}'`;
+  for (const endMs = Date.now() + 60_000; ; ) {
+    const found = await world.client.workflow.count(query);
+    if (found.count === count) return;
+    if (Date.now() > endMs) throw new Error(`Only ${found.count} links are ${state}.`);
+  }
+}
+
+/** Steps that have an effect. The others may be repeated: on a machine under load, a local attempt is made again with its task. */
+const STEPS: Readonly<Record<string, string>> = {
+  '/item/public_token/exchange': 'exchangePublicToken',
+  'POST /plaid/processor-link': 'registerProcessorLink',
+};
+
+/**
+ * Users for whom a step was done more often than once and than its failures explain. At least once is what Temporal
+ * promises: an attempt whose outcome was lost is made again.
+ */
+async function doneAgainWithoutReason(world: LinkWorld, users: readonly string[]): Promise<string[]> {
+  const done = new Map<string, number>();
+  for (const { ledger } of [world.plaid, world.atomic]) {
+    for (const { operation, userId } of ledger.requests()) {
+      const key = `${operation} of ${userId}`;
+      done.set(key, (done.get(key) ?? 0) + 1);
+    }
+  }
+  const unexplained: string[] = [];
+  for (const userId of users) {
+    for (const [operation, step] of Object.entries(STEPS)) {
+      const times = done.get(`${operation} of ${userId}`) ?? 0;
+      if (times === 1 || (times > 1 && times <= 1 + (await failures(world, userId, step)))) continue;
+      unexplained.push(`${operation} of ${userId}: ${times}`);
+    }
+  }
+  return unexplained;
+}
+
+/** Failed attempts at a step that the history tells of. */
+async function failures(world: LinkWorld, userId: string, step: string): Promise<number> {
+  const { events } = await world.client.workflow.getHandle(workflowIdOf(userId)).fetchHistory();
+  const scheduled = new Set<string>();
+  const isOfStep = (eventId: unknown) => scheduled.has(String(eventId));
+  let count = 0;
+  for (const event of events ?? []) {
+    const schedule = event.activityTaskScheduledEventAttributes;
+    if (schedule?.activityType?.name === step) scheduled.add(String(event.eventId));
+    const start = event.activityTaskStartedEventAttributes;
+    if (start && isOfStep(start.scheduledEventId)) count += (start.attempt ?? 1) - 1;
+    const end = event.activityTaskFailedEventAttributes ?? event.activityTaskTimedOutEventAttributes;
+    if (end && isOfStep(end.scheduledEventId)) count += 1;
+  }
+  return count;
+}
+
+/** Works on so many at a time; the outcomes in the order of what they are of. */
+async function atOnce<T, R>(limit: number, items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const outcomes: R[] = [];
+  const entries = items.entries();
+  const lanes = Array.from({ length: limit }, async () => {
+    for (const [index, item] of entries) outcomes[index] = await work(item);
+  });
+  await Promise.all(lanes);
+  return outcomes;
+}

@@ -1,0 +1,5 @@
+import { rotatesUnderLoad } from './support/rotation';
+
+jest.setTimeout(400_000);
+
+rotatesUnderLoad({ users: 3, cycles: 3 });
