@@ -64,12 +64,12 @@ const ROOMS: Readonly<Record<string, Room>> = {
   },
   'src/http/server': {
     rooms: ['src/contract', 'src/system', 'src/logging'],
-    packages: ['fastify', '@fastify/helmet', 'prom-client', 'zod'],
+    packages: ['fastify', '@fastify/helmet', '@fastify/rate-limit', 'prom-client', 'zod'],
   },
   'src/http/api': {
     rooms: ['src/contract', 'src/system', 'src/webhooks', 'src/http/server'],
     typesOf: ['src/link-client'],
-    packages: ['fastify', 'fastify-plugin', '@fastify/rate-limit', '@fastify/under-pressure', 'zod'],
+    packages: ['fastify', 'fastify-plugin', '@fastify/under-pressure', 'zod'],
     typePackages: ['prom-client'],
   },
   'src/http/codec': {

@@ -25,6 +25,7 @@ const entry: Entry<ApiSettings> = {
       logger,
     });
     return {
+      drain: api.drain,
       async close() {
         await api.close();
         await connection.close();

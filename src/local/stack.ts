@@ -142,6 +142,7 @@ async function start(
     keyRing,
     plaid,
     http: { ...http, port: apiPort, publicUrl },
+    hostNames: [new URL(publicUrl).hostname, http.host],
     secrets: {
       apiKeys,
       atomicWebhookSecrets:

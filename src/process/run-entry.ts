@@ -10,6 +10,8 @@ import { StartError } from './start-error';
 
 /** Something that runs until it is closed. */
 export interface Running {
+  /** On SIGTERM, before it closes: says that it is not ready, and serves on for a while. */
+  drain?(): Promise<void>;
   /** Takes nothing new, finishes what it has, frees what it holds. */
   close(): Promise<void>;
   /** Settles when it ends by itself: resolves when its work is done, rejects when it cannot go on. */
@@ -76,7 +78,8 @@ export async function runEntry<Settings extends ProcessSettings>(entry: Entry<Se
     const running = await entry.start({ settings, logger, stop: asked.signal });
     started = true;
     if (running.reload) process.on('SIGHUP', () => running.reload?.());
-    await Promise.race([asked.promise, running.ended ?? asked.promise]);
+    const signal = await Promise.race([asked.promise, running.ended ?? asked.promise]);
+    if (signal === 'SIGTERM') await running.drain?.();
     await running.close();
     process.exit(0);
   } catch (error) {
@@ -99,16 +102,19 @@ export function exitOnBadSettings(name: string, error: unknown): never {
   process.exit(1);
 }
 
-function untilAskedToStop(logger: Logger): { promise: Promise<void>; signal: AbortSignal } {
+function untilAskedToStop(logger: Logger): {
+  promise: Promise<keyof typeof EXIT_CODE_OF_SIGNAL>;
+  signal: AbortSignal;
+} {
   const controller = new AbortController();
   let askedAtMs: number | undefined;
-  const promise = new Promise<void>((resolve) => {
+  const promise = new Promise<keyof typeof EXIT_CODE_OF_SIGNAL>((resolve) => {
     const onSignal = (name: keyof typeof EXIT_CODE_OF_SIGNAL) => {
       if (askedAtMs === undefined) {
         askedAtMs = performance.now();
         logger.info({ signal: name }, 'stopping');
         controller.abort();
-        resolve();
+        resolve(name);
       } else if (performance.now() - askedAtMs > SAME_SIGNAL_MS) {
         logger.warn({ signal: name }, 'stopping at once');
         process.exit(EXIT_CODE_OF_SIGNAL[name]);

@@ -4,6 +4,7 @@ import { createClientDataConverter } from '../encryption/client-data-converter';
 import type { KeyRing } from '../encryption/key-ring';
 import { createApp } from '../http/api/app';
 import type { ApiKey, LinkGateway } from '../http/api/deps';
+import { drain } from '../http/server/drain';
 import { LinkClient } from '../link-client/link-client';
 import type { Logger } from '../logging/logger';
 import type { Plaid } from '../providers/types';
@@ -25,11 +26,14 @@ export interface ApiOptions {
   http: HttpSettings;
   secrets: CallerSecrets;
   logger: Logger;
+  /** The only names, beside this machine's own, under which it answers. Default: any. */
+  hostNames?: readonly string[];
   /** The connection is shared with a worker of this process. */
   eagerStart?: boolean;
 }
 
 export interface RunningApi extends Running {
+  drain(): Promise<void>;
   /** Where it listens. */
   url: string;
   /** From now on these keys and secrets count. */
@@ -69,6 +73,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     verifyPlaidWebhook: plaidVerifierOf(plaid),
     logger,
     metrics,
+    ...(options.hostNames && { hostNames: options.hostNames }),
     ...(http.trustProxy.length > 0 && { trustProxy: [...http.trustProxy] }),
   });
   await listenOn(app, { host: http.host, port, variable: 'PORT' });
@@ -80,6 +85,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     use(secrets) {
       current = httpSecrets(secrets);
     },
+    drain: () => drain(app, http.drainDelayMs),
     async close() {
       attributes.stop();
       await app.close();

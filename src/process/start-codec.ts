@@ -1,9 +1,11 @@
 import type { KeyRing } from '../encryption/key-ring';
 import { createNamedPayloadCodec, isEncryptedPayload } from '../encryption/payload-codec';
 import { createCodecApp } from '../http/codec/app';
+import { drain } from '../http/server/drain';
 import type { Logger } from '../logging/logger';
 import type { CodecServerSettings } from '../settings/types';
 import { listenOn } from './listen';
+import type { Running } from './run-entry';
 
 /** The codec server, listening: decodes payloads for the Temporal UI and CLI, and opens no sealed token. */
 export async function startCodec({
@@ -16,7 +18,7 @@ export async function startCodec({
   namespace: string;
   keyRing: KeyRing;
   logger: Logger;
-}): Promise<{ url: string; close(): Promise<void> }> {
+}): Promise<Running & { url: string }> {
   const { tokens, jwt, uiOrigins, host, port } = settings;
   const isOpen = tokens.length === 0 && !jwt;
   const app = createCodecApp({
@@ -38,5 +40,5 @@ export async function startCodec({
   const url = await listenOn(app, { host, port, variable: 'CODEC_PORT' });
   if (isOpen) logger.warn({ url }, 'codec server without CODEC_TOKEN or CODEC_JWKS_URL: on loopback alone');
   else logger.info({ url }, 'codec server is listening');
-  return { url, close: () => app.close() };
+  return { url, drain: () => drain(app, settings.drainDelayMs), close: () => app.close() };
 }

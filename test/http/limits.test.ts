@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { InjectOptions } from 'fastify';
 import { expectProblem } from './support/problem';
-import { authorized, closeApps, testApp } from './support/test-app';
+import { authorized, closeApps, signAtomic, testApp } from './support/test-app';
 
 afterEach(closeApps);
 
@@ -34,45 +34,63 @@ test('a key is limited over all routes together', async () => {
   expectProblem(await app.inject(authorized({ url: '/v1/links/u' })), 429, 'too_many_requests');
 });
 
-test('an address that guesses keys is refused before its next guess is looked at', async () => {
-  const { app } = testApp({ apiKeys: () => KEYS, limits: { requestsPerMinutePerAddress: 3 } });
+test('an address that guesses keys is told to wait, and a valid key passes from there all the same', async () => {
+  const { app } = testApp({ apiKeys: () => KEYS, limits: { refusalsPerMinutePerAddress: 3 } });
   for (let index = 0; index < 3; index += 1) {
     expectProblem(await app.inject(as(`guess-${index}`)), 401, 'unauthorized');
   }
-  expectProblem(await app.inject(as('key-1')), 429, 'too_many_requests');
-  expect((await app.inject(as('key-1', '10.0.0.2'))).statusCode).toBe(200);
+  const refused = await app.inject(as('guess-3'));
+  expectProblem(refused, 429, 'too_many_requests');
+  expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+  expect((await app.inject(as('key-1'))).statusCode).toBe(200);
+  expectProblem(await app.inject(as('guess-4', '10.0.0.2')), 401, 'unauthorized');
 });
 
-test('webhooks have a limit of their own', async () => {
-  const { app } = testApp({ limits: { requestsPerMinutePerAddress: 1, webhooksPerMinutePerAddress: 2 } });
-  const webhook = { method: 'POST', url: '/webhooks/atomic', payload: {} } as const;
-  expectProblem(await app.inject(webhook), 401, 'invalid_signature');
-  expectProblem(await app.inject(webhook), 401, 'invalid_signature');
-  expectProblem(await app.inject(webhook), 429, 'too_many_requests');
-  expect((await app.inject(authorized({ url: '/v1/links/u' }))).statusCode).toBe(200);
+test('an address that forges webhooks is told to wait, and a signed one passes from there all the same', async () => {
+  const { app } = testApp({ limits: { refusalsPerMinutePerAddress: 2 } });
+  const payload = JSON.stringify({
+    eventType: 'some-other-event',
+    eventTime: new Date(),
+    user: { identifier: 'u' },
+  });
+  const webhook = (signature: string) =>
+    app.inject({
+      method: 'POST',
+      url: '/webhooks/atomic',
+      payload,
+      headers: { 'content-type': 'application/json', 'x-hmac-signature-sha-256': signature },
+    });
+  expectProblem(await webhook('00'), 401, 'invalid_signature');
+  expectProblem(await webhook('00'), 401, 'invalid_signature');
+  expectProblem(await webhook('00'), 429, 'too_many_requests');
+  expect((await webhook(signAtomic(payload))).statusCode).toBe(200);
 });
 
 test('probes are not limited, and 0 turns a limit off', async () => {
   const { app } = testApp({
-    limits: { requestsPerMinutePerAddress: 1, requestsPerMinutePerKey: 0, webhooksPerMinutePerAddress: 1 },
+    limits: { refusalsPerMinutePerAddress: 0, requestsPerMinutePerKey: 0 },
   });
   for (let index = 0; index < 5; index += 1) {
     expect((await app.inject({ url: '/livez' })).statusCode).toBe(200);
     const from = { remoteAddress: `10.0.1.${index}` };
     expect((await app.inject(authorized({ url: '/v1/links/u', ...from }))).statusCode).toBe(200);
+    expectProblem(await app.inject({ url: '/v1/links/u' }), 401, 'unauthorized');
   }
 });
 
 test("a proxy's word for the address counts only where the proxy is trusted", async () => {
-  const limits = { requestsPerMinutePerAddress: 1 };
-  const behind = (address: string): InjectOptions =>
-    authorized({ url: '/v1/links/u', remoteAddress: '10.0.0.1', headers: { 'x-forwarded-for': address } });
+  const limits = { refusalsPerMinutePerAddress: 1 };
+  const behind = (address: string): InjectOptions => ({
+    url: '/v1/links/u',
+    remoteAddress: '10.0.0.1',
+    headers: { 'x-forwarded-for': address },
+  });
   const trusting = testApp({ limits, trustProxy: '10.0.0.1' }).app;
-  expect((await trusting.inject(behind('1.1.1.1'))).statusCode).toBe(200);
-  expect((await trusting.inject(behind('2.2.2.2'))).statusCode).toBe(200);
+  expect((await trusting.inject(behind('1.1.1.1'))).statusCode).toBe(401);
+  expect((await trusting.inject(behind('2.2.2.2'))).statusCode).toBe(401);
   expectProblem(await trusting.inject(behind('1.1.1.1')), 429, 'too_many_requests');
   const wary = testApp({ limits }).app;
-  expect((await wary.inject(behind('1.1.1.1'))).statusCode).toBe(200);
+  expect((await wary.inject(behind('1.1.1.1'))).statusCode).toBe(401);
   expectProblem(await wary.inject(behind('2.2.2.2')), 429, 'too_many_requests');
 });
 

@@ -1,5 +1,6 @@
 import pino from 'pino';
 import { Registry } from 'prom-client';
+import { drain } from '../../src/http/server/drain';
 import { createProbeApp } from '../../src/http/server/probes';
 import { expectProblem } from './support/problem';
 import { linkClientError } from './support/scripted-links';
@@ -15,15 +16,42 @@ test('/livez is alive whatever Temporal does', async () => {
 });
 
 test('/readyz is ready while Temporal is reachable, and 503 otherwise, whatever the failure', async () => {
-  const { app, links } = testApp();
-  const ready = await app.inject({ url: '/readyz' });
+  const ready = await testApp().app.inject({ url: '/readyz' });
   expect([ready.statusCode, ready.json()]).toEqual([200, { status: 'ready' }]);
   for (const error of [linkClientError('temporal_unavailable'), new Error('connect ECONNREFUSED')]) {
+    const { app, links } = testApp();
     links.script({ checkReachable: () => Promise.reject(error) });
     const response = await app.inject({ url: '/readyz' });
     expectProblem(response, 503, 'temporal_unavailable');
     expect(response.body).not.toContain('ECONNREFUSED');
   }
+});
+
+test('/readyz asks Temporal once a second, however many ask', async () => {
+  const { app, links } = testApp();
+  const answers = await Promise.all(Array.from({ length: 50 }, () => app.inject({ url: '/readyz' })));
+  expect(new Set(answers.map(({ statusCode }) => statusCode))).toEqual(new Set([200]));
+  expect(links.callsOf('checkReachable')).toHaveLength(1);
+  const now = jest.spyOn(performance, 'now').mockReturnValue(performance.now() + 1_001);
+  try {
+    await app.inject({ url: '/readyz' });
+  } finally {
+    now.mockRestore();
+  }
+  expect(links.callsOf('checkReachable')).toHaveLength(2);
+});
+
+test('a server that drains is unready, serves on, and ends each connection with its answer', async () => {
+  const { app } = testApp();
+  const before = await app.inject(authorized({ url: '/v1/links/u' }));
+  expect(before.headers.connection).toBe('keep-alive');
+  const draining = drain(app, 20);
+  const ready = await app.inject({ url: '/readyz' });
+  expectProblem(ready, 503, 'temporal_unavailable');
+  const served = await app.inject(authorized({ url: '/v1/links/u' }));
+  expect([served.statusCode, served.headers.connection]).toEqual([200, 'close']);
+  expect((await app.inject({ url: '/livez' })).statusCode).toBe(200);
+  await draining;
 });
 
 test('/readyz answers within 5 s when Temporal does not answer at all', async () => {
@@ -69,22 +97,21 @@ describe('/metrics', () => {
 });
 
 describe('the probes of a process without an API', () => {
-  const app = createProbeApp({
-    checkReady: async () => {
-      if (!ready) throw new Error('not polling');
-    },
-    metrics: new Registry(),
-    logger: pino({ level: 'silent' }),
-  });
-  let ready = true;
-  afterAll(() => app.close());
+  const probesOf = (checkReady: () => Promise<void>) =>
+    createProbeApp({ checkReady, metrics: new Registry(), logger: pino({ level: 'silent' }) });
 
   test('are the same three, and nothing else', async () => {
-    expect((await app.inject({ url: '/livez' })).statusCode).toBe(200);
-    expect((await app.inject({ url: '/readyz' })).statusCode).toBe(200);
-    expect((await app.inject({ url: '/metrics' })).statusCode).toBe(200);
+    const app = probesOf(async () => undefined);
+    for (const url of ['/livez', '/readyz', '/metrics']) {
+      expect((await app.inject({ url })).statusCode).toBe(200);
+    }
     expectProblem(await app.inject({ url: '/v1/links' }), 404, 'not_found');
-    ready = false;
+    await app.close();
+  });
+
+  test('are not ready while the process cannot do its work', async () => {
+    const app = probesOf(() => Promise.reject(new Error('not polling')));
     expectProblem(await app.inject({ url: '/readyz' }), 503, 'temporal_unavailable');
+    await app.close();
   });
 });

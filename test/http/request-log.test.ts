@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { ProviderError } from '../../src/providers/provider-error';
 import { expectProblem } from './support/problem';
 import { linkClientError } from './support/scripted-links';
@@ -7,15 +8,18 @@ afterEach(closeApps);
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-test.each(['a', 'req-1.2:3_4', 'x'.repeat(128)])('the request id %s goes through', async (id) => {
-  const { app, links, logLines } = testApp();
-  const response = await app.inject(authorized({ url: '/v1/links/u', headers: { 'x-request-id': id } }));
-  expect(response.headers['x-request-id']).toBe(id);
-  expect(links.callsOf('get')[0]?.[1]).toEqual({ requestId: id });
-  expect(logLines.map(({ requestId }) => requestId)).toEqual([id]);
-});
+test.each(['a', 'req-1.2:3_4', 'x'.repeat(64), randomUUID()])(
+  'the request id %s goes through',
+  async (id) => {
+    const { app, links, logLines } = testApp();
+    const response = await app.inject(authorized({ url: '/v1/links/u', headers: { 'x-request-id': id } }));
+    expect(response.headers['x-request-id']).toBe(id);
+    expect(links.callsOf('get')[0]?.[1]).toEqual({ requestId: id });
+    expect(logLines.map(({ requestId }) => requestId)).toEqual([id]);
+  },
+);
 
-test.each(['', ' ', 'a b', '-a', 'x'.repeat(129), 'a\tb', '"a"', '<script>', 'a,b', 'é'])(
+test.each(['', ' ', 'a b', '-a', 'x'.repeat(65), 'a\tb', '"a"', '<script>', 'a,b', 'é'])(
   'the request id %j is replaced',
   async (id) => {
     const { app, logLines } = testApp();
@@ -24,6 +28,22 @@ test.each(['', ' ', 'a b', '-a', 'x'.repeat(129), 'a\tb', '"a"', '<script>', 'a,
     expect(logLines[0]?.requestId).toBe(response.headers['x-request-id']);
   },
 );
+
+test.each([
+  'access-sandbox-8ab976e6-64bc-4b38-98f7-731e7a349970',
+  'public-production-8ab976e6-64bc-4b38-98f7-731e7a349970',
+  'req.processor-sandbox-0asd1-a92nc',
+  'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl',
+  'sealed:v1:k1:abcdef',
+  'whsec_MfKQ9r8GKYqrTwjU',
+  'sk_live_4eC39HqLyjWDarjtT1zdp7dc',
+])('the token %s in place of a request id is not taken over, logged or answered', async (token) => {
+  const { app, links, logText } = testApp();
+  const response = await app.inject(authorized({ url: '/v1/links/u', headers: { 'x-request-id': token } }));
+  expect(response.headers['x-request-id']).toMatch(UUID);
+  expect(JSON.stringify(links.calls)).not.toContain(token);
+  expect(logText()).not.toContain(token);
+});
 
 test.each(['/nowhere', '/v1/links/%', '/v1/links'])('%s has a request id on its refusal too', async (url) => {
   const { app } = testApp();

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { problemSchema } from '../../src/http/server/problems';
-import { DEFAULT_TIMEOUTS, type ServerTimeouts } from '../../src/http/server/server';
+import { createServer, DEFAULT_TIMEOUTS, type ServerTimeouts } from '../../src/http/server/server';
 import { API_KEY, closeApps, testApp } from './support/test-app';
 
 afterEach(closeApps);
@@ -53,6 +53,48 @@ test.each([
 ])('what is not HTTP (%j) is refused as 400', async (sent) => {
   const { port } = await listening();
   expect(await exchange(port, sent)).toMatchObject({ status: 400, problem: { code: 'invalid_request' } });
+});
+
+test('stalled bodies take no more than their budget, and a body that comes at once is still served', async () => {
+  const app = createServer({ logger: false, bodyLimitBytes: 100_000, bodyBudgetBytes: 300_000 });
+  app.post('/', async (request) => ({ bytes: JSON.stringify(request.body).length }));
+  const origin = await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = new URL(origin);
+  const stalled = await Promise.all(
+    Array.from({ length: 12 }, async () => {
+      const socket = connect(Number(port), '127.0.0.1');
+      await once(socket, 'connect');
+      socket.on('error', () => undefined);
+      const head =
+        'POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 90000\r\n\r\n';
+      socket.write(`${head}"${'x'.repeat(80_000)}`);
+      return socket;
+    }),
+  );
+  try {
+    // Three of them fit: the others make way, oldest first.
+    const ended = stalled.map(
+      (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),
+    );
+    let endedCount = 0;
+    await new Promise<void>((resolve) => {
+      for (const end of ended) {
+        void end.then(() => {
+          endedCount += 1;
+          if (endedCount === 9) resolve();
+        });
+      }
+    });
+    const response = await fetch(origin, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify('y'.repeat(90_000)),
+    });
+    expect([response.status, await response.json()]).toEqual([200, { bytes: 90_002 }]);
+  } finally {
+    for (const socket of stalled) socket.destroy();
+    await app.close();
+  }
 });
 
 test('headers that trickle in are cut off', async () => {

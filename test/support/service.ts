@@ -115,6 +115,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
     WORKER_PORT: String(workerPort),
     CODEC_PORT: String(codecPort),
     LOG_LEVEL: 'debug',
+    DRAIN_DELAY: '0',
     ...given,
   };
   const key = (env.API_KEYS ?? '').replace(/^[^:,]*:/, '').replace(/,.*$/, '');

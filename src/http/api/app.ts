@@ -1,9 +1,11 @@
 import { setMaxListeners } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
+import { requireKnownHost } from '../server/host-names';
 import { addMethodFallbacks } from '../server/method-fallbacks';
 import { measureRequests, webhookCounter } from '../server/metrics';
 import { addProbes, PROBES } from '../server/probes';
+import { limitPerMinute, loadRateLimits, refusalsPerMinute } from '../server/rate-limits';
 import { logRequests } from '../server/request-log';
 import { addRoute } from '../server/route';
 import { createServer } from '../server/server';
@@ -14,9 +16,9 @@ import { addDocs } from './docs-page';
 import { jobRoutes } from './job-routes';
 import { linkRoutes } from './link-routes';
 import { linkTokenRoutes } from './link-token-routes';
+import { shedLoad } from './load-shedding';
 import { openApiDocument } from './openapi';
 import { plaidWebhookRoute } from './plaid-webhook';
-import { loadRateLimits, shedLoad, trafficLimits } from './traffic-limits';
 import { addWebhookRoutes } from './webhook-routes';
 
 /** The HTTP API, whole but for listening: routes, webhooks, probes and document. */
@@ -29,6 +31,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
     ...(deps.trustProxy !== undefined && { trustProxy: deps.trustProxy }),
   });
   logRequests(app);
+  if (deps.hostNames) requireKnownHost(app, deps.hostNames);
   measureRequests(app, deps.metrics);
   shedLoad(app, limits);
   loadRateLimits(app);
@@ -50,12 +53,14 @@ export function createApp(deps: AppDeps): FastifyInstance {
   // A plugin, though not a scope: it has to come after the two above, whose functions it uses.
   app.register(
     fastifyPlugin(async (root) => {
-      const { byKey, byAddress, webhooksByAddress } = trafficLimits(root, limits);
+      const byKey = limitPerMinute(root, limits.requestsPerMinutePerKey, ({ caller }) => caller ?? '');
+      const countRefusals = refusalsPerMinute(root, limits.refusalsPerMinutePerAddress);
       const checkKey = requireApiKey(deps.apiKeys);
-      for (const route of api) addRoute(root, route, [byAddress, checkKey, byKey]);
+      for (const route of api)
+        addRoute(root, route, [(request) => countRefusals(request, () => checkKey(request)), byKey]);
       addWebhookRoutes(root, webhooks, {
         bodyLimitBytes: limits.webhookBodyBytes,
-        onRequest: [webhooksByAddress],
+        countRefusals,
       });
       addProbes(root, { checkReady: () => deps.links.checkReachable(), metrics: deps.metrics });
       addDocs(root, () => openApiDocument(documented));

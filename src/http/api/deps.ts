@@ -70,10 +70,8 @@ export interface HttpLimits {
   webhookBodyBytes: number;
   /** Of /v1, by the name of the API key. */
   requestsPerMinutePerKey: number;
-  /** Of /v1, whether the key is right or wrong. */
-  requestsPerMinutePerAddress: number;
-  /** Higher, since Atomic and Plaid send those of all users from a few addresses. */
-  webhooksPerMinutePerAddress: number;
+  /** Wrong keys and wrong signatures. Beyond it an address gets 429 in place of 401; what is right is served all the same. */
+  refusalsPerMinutePerAddress: number;
   /** Above it requests other than probes are answered 503 at once. */
   maxEventLoopDelayMs: number;
   maxHeapUsedBytes: number;
@@ -83,8 +81,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   apiBodyBytes: 16 * 1024,
   webhookBodyBytes: 256 * 1024,
   requestsPerMinutePerKey: 30_000,
-  requestsPerMinutePerAddress: 60_000,
-  webhooksPerMinutePerAddress: 120_000,
+  refusalsPerMinutePerAddress: 300,
   maxEventLoopDelayMs: 1000,
   maxHeapUsedBytes: 0,
 };
@@ -104,6 +101,8 @@ export interface AppDeps {
   metrics: Registry;
   limits?: Partial<HttpLimits>;
   timeouts?: Partial<ServerTimeouts>;
+  /** The only names, beside this machine's own and addresses, under which it answers. Default: any. */
+  hostNames?: readonly string[];
   /** Proxies whose `X-Forwarded-For` is believed, as Fastify's `trustProxy` takes them; none by default. */
   trustProxy?: string | string[];
 }

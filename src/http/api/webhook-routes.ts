@@ -1,5 +1,6 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { HttpProblem } from '../server/problems';
+import type { CountRefusals } from '../server/rate-limits';
 import { type RouteDoc, responseSchemas } from '../server/route';
 
 /** A webhook as it came: nothing of it is known to be true. */
@@ -20,7 +21,7 @@ export interface WebhookRoute extends RouteDoc {
 export function addWebhookRoutes(
   app: FastifyInstance,
   routes: readonly WebhookRoute[],
-  options: { bodyLimitBytes: number; onRequest: onRequestHookHandler[] },
+  options: { bodyLimitBytes: number; countRefusals: CountRefusals },
 ): void {
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
@@ -33,14 +34,13 @@ export function addWebhookRoutes(
       scope.route({
         method: route.method,
         url: route.url,
-        onRequest: options.onRequest,
         // Its headers are for browsers.
         helmet: false,
         schema: { response: responseSchemas(route) },
         handler: async (request: FastifyRequest, _reply: FastifyReply) => {
           if (request.mediaType !== 'application/json') throw new HttpProblem('unsupported_media_type');
           const rawBody = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-          await route.take({ rawBody, request });
+          await options.countRefusals(request, () => route.take({ rawBody, request }));
           return { received: true };
         },
       });

@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import { withinTemporalDeadline } from './deadline';
+import { onceASecond } from './once-a-second';
 import { statusSchema } from './probe-status';
 import { HttpProblem } from './problems';
 import { logRequests } from './request-log';
@@ -58,9 +59,11 @@ export function addLivez(app: FastifyInstance): void {
 /** `/livez`, `/readyz` and `/metrics`. */
 export function addProbes(app: FastifyInstance, { checkReady, metrics }: ProbeDeps): void {
   addLivez(app);
+  const check = onceASecond(checkReady);
   app.get(READYZ.url, { config, schema: { response: responseSchemas(READYZ) } }, async () => {
+    if (app.isDraining) throw new HttpProblem('temporal_unavailable', { detail: 'This server is stopping.' });
     try {
-      await withinTemporalDeadline(checkReady());
+      await withinTemporalDeadline(check());
     } catch (error) {
       throw new HttpProblem('temporal_unavailable', { cause: error });
     }

@@ -10,6 +10,8 @@ import fastify, {
   LogController,
 } from 'fastify';
 import { loggedError } from '../../logging/loggable';
+import { boundBodies, DEFAULT_BODY_BUDGET_BYTES } from './body-budget';
+import { endConnectionsOnDrain } from './drain';
 import { problemOf } from './problem-of';
 import { HttpProblem, PROBLEM_MEDIA_TYPE } from './problems';
 
@@ -27,20 +29,27 @@ export interface ServerTimeouts {
 }
 
 export const DEFAULT_TIMEOUTS: ServerTimeouts = {
-  headersTimeoutMs: 15_000,
-  requestTimeoutMs: 30_000,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 20_000,
   idleTimeoutMs: 120_000,
   keepAliveTimeoutMs: 75_000,
   checkIntervalMs: 5000,
 };
 
 const MAX_HEADER_BYTES = 16 * 1024;
-const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/;
+/** Long polls and webhooks of thousands of users at once; beyond it, connections that say nothing would take the memory. */
+const MAX_CONNECTIONS = 10_000;
+const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
+/** Plaid's tokens, sealed ones, webhook secrets and keys by their usual prefixes, JWTs: somebody's mistake, and in every log then. */
+const LOOKS_LIKE_A_TOKEN =
+  /(^|[^a-z])(public|access|processor|link|asset)-(sandbox|development|production)-|^sealed:|^(sk|pk|rk|key|whsec)[_.-]|^ey[JI]/i;
 export const REQUEST_ID_HEADER = 'x-request-id';
 
 export interface ServerOptions {
   logger: FastifyBaseLogger | false;
   bodyLimitBytes: number;
+  /** Of all bodies under way together. Default 64 MiB. */
+  bodyBudgetBytes?: number;
   timeouts?: Partial<ServerTimeouts>;
   trustProxy?: string | string[];
 }
@@ -81,6 +90,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     clientErrorHandler: answerBrokenRequest,
   });
 
+  app.server.maxConnections = MAX_CONNECTIONS;
   app.addHook('onRequest', (request, reply, done) => {
     reply.header(REQUEST_ID_HEADER, request.id);
     reply.header('cache-control', 'no-store');
@@ -95,7 +105,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
     },
   });
   takeJsonAlone(app);
-  endConnectionsOnClose(app);
+  endConnectionsOnDrain(app);
+  boundBodies(app, options.bodyBudgetBytes ?? DEFAULT_BODY_BUDGET_BYTES);
   app.setNotFoundHandler(() => {
     throw new HttpProblem('not_found');
   });
@@ -109,7 +120,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
 
 function requestIdOf(request: IncomingMessage): string {
   const given = request.headers[REQUEST_ID_HEADER];
-  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+  const isPlain = typeof given === 'string' && REQUEST_ID.test(given) && !LOOKS_LIKE_A_TOKEN.test(given);
+  return isPlain ? given : randomUUID();
 }
 
 function takeJsonAlone(app: FastifyInstance): void {
@@ -119,18 +131,6 @@ function takeJsonAlone(app: FastifyInstance): void {
     // Many clients name a content type without sending a body; the route's schema says whether one is needed.
     if (body === '') done(null, undefined);
     else parseJson(request, body.toString(), done);
-  });
-}
-
-/** A connection whose request is under way when the server closes would be kept alive after it, and the server with it. */
-function endConnectionsOnClose(app: FastifyInstance): void {
-  let closing = false;
-  app.addHook('preClose', async () => {
-    closing = true;
-  });
-  app.addHook('onSend', (_request, reply, _payload, done) => {
-    if (closing) reply.header('connection', 'close');
-    done();
   });
 }
 
