@@ -1,10 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time';
-import { temporal } from '@temporalio/proto';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { z } from 'zod';
-import { SEARCH_ATTRIBUTE_TYPES } from '../../src/contract/names';
 import { ensureSearchAttributes } from '../../src/temporal/search-attributes';
 import { askDoor } from './run-door';
 
@@ -45,37 +42,10 @@ export async function serviceBuild(): Promise<string> {
 }
 
 /**
- * A time-skipping server of its own with the search attributes in namespace `default`; tear it down after use.
- * `result()` of a workflow that waits for a signal lets the clock run to the workflow's timeout: steer with signals and
- * `env.sleep`, and await the result at the end. It has no listing.
+ * The address of a time-skipping server, with the search attributes in namespace `default`. Its clock is one for all, so
+ * each of Jest's workers has a server, for one test file after the other. It has no listing. `result()` of a workflow
+ * does not let the clock run: `unlockTimeSkippingWithSleep` of its test service does.
  */
-export async function timeSkippingEnv(): Promise<TestWorkflowEnvironment> {
-  const path = z.string().parse(await askDoor('test-server'));
-  const env = await startTimeSkipping(path);
-  const { IndexedValueType } = temporal.api.enums.v1;
-  const types = {
-    Keyword: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-    KeywordList: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
-    Datetime: IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
-  };
-  await env.connection.operatorService.addSearchAttributes({
-    namespace: 'default',
-    searchAttributes: Object.fromEntries(SEARCH_ATTRIBUTE_TYPES.map(([name, type]) => [name, types[type]])),
-  });
-  return env;
-}
-
-/** The SDK gives the server 5 s to start, which a machine under load may not keep. */
-const START_ATTEMPTS = 6;
-
-async function startTimeSkipping(path: string): Promise<TestWorkflowEnvironment> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await TestWorkflowEnvironment.createTimeSkipping({
-        server: { executable: { type: 'existing-path', path } },
-      });
-    } catch (error) {
-      if (attempt === START_ATTEMPTS || !String(error).includes('did not start within')) throw error;
-    }
-  }
+export async function timeSkippingServer(): Promise<string> {
+  return z.string().parse(await askDoor(`time-skipping-server/${process.env.JEST_WORKER_ID}`));
 }

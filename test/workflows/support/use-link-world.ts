@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
-import { type Duration, msToNumber } from '@temporalio/common/lib/time';
-import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { type Duration, msToNumber, msToTs } from '@temporalio/common/lib/time';
 import { DefaultLogger, type LogEntry, NativeConnection, Runtime } from '@temporalio/worker';
 import type { LinkView } from '../../../src/contract/schemas';
 import { getLink, type Handle, type LinkWorld, type Path, startLinkWorld } from '../../support/link-world';
-import { realServer, timeSkippingEnv } from '../../support/temporal';
+import { realServer, timeSkippingServer } from '../../support/temporal';
+import { connectToSkipTime } from '../../support/time-skipping-server';
 import { CallLog } from './call-log';
 
 export const PATHS: readonly Path[] = ['fast', 'slow'];
@@ -26,41 +26,55 @@ const LONGEST_STEP_MS = 64 * 24 * 3_600_000;
 
 /** A time-skipping server for the tests of one file. No run may close there while an activity of it is under way. */
 export function useTimeSkippingServer(): Server {
-  const logs = useLogs();
-  let env: TestWorkflowEnvironment | undefined;
-  beforeAll(async () => {
-    env = await timeSkippingEnv();
+  return useServer({
+    address: timeSkippingServer,
+    connect: connectToSkipTime,
+    time: (connection) => {
+      const pass: Server['pass'] = async (duration) => {
+        await connection().testService?.unlockTimeSkippingWithSleep({ duration: msToTs(duration) });
+      };
+      return {
+        pass,
+        async closed(handle) {
+          for (let stepMs = 1_000; stepMs < LONGEST_STEP_MS; stepMs *= 2) {
+            if (!(await isOpen(handle))) return;
+            await pass(stepMs);
+          }
+          throw new Error(`The run does not end: ${JSON.stringify(await getLink(handle))}`);
+        },
+      };
+    },
   });
-  afterAll(() => env?.teardown());
-  const present = () => started(env);
-  return {
-    logs,
-    get connection() {
-      return present().connection;
-    },
-    get nativeConnection() {
-      return present().nativeConnection;
-    },
-    pass: (duration) => present().sleep(duration),
-    async closed(handle) {
-      for (let stepMs = 1_000; stepMs < LONGEST_STEP_MS; stepMs *= 2) {
-        if (!(await isOpen(handle))) return;
-        await present().sleep(stepMs);
-      }
-      throw new Error(`The run does not end: ${JSON.stringify(await getLink(handle))}`);
-    },
-  };
 }
 
 /** The real server, where time takes its time. */
 export function useRealServer(): Server {
+  return useServer({
+    address: async () => (await realServer()).address,
+    connect: (address) => Connection.connect({ address }),
+    time: () => ({
+      pass: (duration) => delay(msToNumber(duration)),
+      closed: (handle) =>
+        handle.result().then(
+          () => undefined,
+          () => undefined,
+        ),
+    }),
+  });
+}
+
+function useServer(how: {
+  address(): Promise<string>;
+  connect(address: string): Promise<Connection>;
+  time(connection: () => Connection): Pick<Server, 'pass' | 'closed'>;
+}): Server {
   const logs = useLogs();
   let connections: { connection: Connection; nativeConnection: NativeConnection } | undefined;
   beforeAll(async () => {
-    const { address } = await realServer();
-    const connection = await Connection.connect({ address });
+    const address = await how.address();
+    const connection = await how.connect(address);
     connections = { connection, nativeConnection: await NativeConnection.connect({ address }) };
-  });
+  }, 180_000);
   afterAll(async () => {
     await connections?.nativeConnection.close();
     await connections?.connection.close();
@@ -73,12 +87,7 @@ export function useRealServer(): Server {
     get nativeConnection() {
       return started(connections).nativeConnection;
     },
-    pass: (duration) => delay(msToNumber(duration)),
-    closed: (handle) =>
-      handle.result().then(
-        () => undefined,
-        () => undefined,
-      ),
+    ...how.time(() => started(connections).connection),
   };
 }
 
