@@ -18,6 +18,9 @@ export interface FailureDetails {
   retryDelayMs?: number;
 }
 
+/** A refusal that is a gateway's page is tried again up to this often, then taken at its word. */
+const FOREIGN_ATTEMPTS = 5;
+
 /** How often a step may be tried, beside its retry budget. */
 export interface AttemptLimits {
   /** Even a refusal is tried again, at growing intervals: for what has to be undone. */
@@ -40,7 +43,8 @@ export function toApplicationFailure(
 ): ApplicationFailure {
   const { failureClass, provider, code, requestId } = error.failure;
   const type = failureCodeOf(failureClass, code);
-  const canPass = isPassing(failureClass);
+  const isPage = error.failure.foreign === true && attempt < FOREIGN_ATTEMPTS;
+  const canPass = isPassing(failureClass) || isPage;
   const delayMs =
     endless && !canPass ? doubling(10_000, attempt, 3_600_000) : nextRetryDelay(error.failure, attempt);
   const isLast = failureClass === 'transient' && attempt >= attempts;
@@ -63,6 +67,17 @@ export function toApplicationFailure(
 /** A failure that no further attempt can change, by its code alone. */
 export function permanentFailure(code: FailureCode): ApplicationFailure {
   return ApplicationFailure.nonRetryable(FAILURES[code].message, code);
+}
+
+/** The class of a provider's failure that {@link toApplicationFailure} translated; undefined for any other error. */
+export function failureClassOf(error: unknown): FailureClass | undefined {
+  if (!(error instanceof ApplicationFailure)) return undefined;
+  const [details] = (error.details ?? []) as Partial<FailureDetails>[];
+  return details?.failureClass;
+}
+
+export function isRetryable(error: unknown): boolean {
+  return error instanceof ApplicationFailure && error.nonRetryable !== true;
 }
 
 /** Milliseconds before the next attempt; undefined leaves it to the retry policy (1 s, doubling, to 60 s). */

@@ -3,9 +3,15 @@ import type { Job } from '../src/contract/jobs';
 import type { NotificationEvent } from '../src/contract/notifications';
 import type { AccountIdentity, LinkSettings, SealedToken, TokenSealer } from '../src/contract/workflow';
 import { ProviderError } from '../src/providers/provider-error';
-import type { Atomic, CallOptions, Plaid } from '../src/providers/types';
+import type { Atomic, AtomicResult, CallOptions, Plaid } from '../src/providers/types';
 import { chooseAccount, findAccountAgain } from './accounts';
-import { type AttemptLimits, permanentFailure, toApplicationFailure } from './application-failure';
+import {
+  type AttemptLimits,
+  failureClassOf,
+  isRetryable,
+  permanentFailure,
+  toApplicationFailure,
+} from './application-failure';
 
 /** How long a local attempt may take; a step that needs more goes on as an activity of its own. */
 const LOCAL_ATTEMPT_TIMEOUT_MS = 3_000;
@@ -144,9 +150,14 @@ export function createActivities(dependencies: ActivityDependencies) {
     }): Promise<void> {
       const processorToken = sealer.open('processorToken', request.userId, request.sealedProcessorToken);
       const { userId, job } = request;
-      await attempt((options) => atomic.registerProcessorLink({ userId, processorToken, job }, options), {
-        settle: true,
-      });
+      try {
+        await attempt((options) => atomic.registerProcessorLink({ userId, processorToken, job }, options), {
+          settle: true,
+        });
+      } catch (error) {
+        // An earlier attempt may have taken effect, its answer lost on the way.
+        if (activityInfo().attempt === 1 || failureClassOf(error) !== 'conflict') throw error;
+      }
     },
 
     /**
@@ -160,15 +171,22 @@ export function createActivities(dependencies: ActivityDependencies) {
       earlierSha256?: string;
     }): Promise<FetchedResult> {
       const { userId, job, via, earlierSha256 } = request;
-      const answer = await attempt((options) => atomic.fetchJobResult({ userId, job }, options));
+      const answer = await attempt((options) => atomic.fetchJobResult({ userId, job }, options)).catch(
+        (error: unknown): AtomicResult => {
+          // A gateway has said often enough that there is no such path: the job is asked for later.
+          if (failureClassOf(error) === 'not_found' && !isRetryable(error)) return { kind: 'none' };
+          throw error;
+        },
+      );
       if (answer.kind === 'none') {
         if (via === 'webhook' && activityInfo().attempt < NOT_YET_ATTEMPTS) {
           throw ApplicationFailure.retryable('Atomic has no result yet.', 'provider_unavailable');
         }
         return { kind: 'not_yet' };
       }
+      if (answer.kind === 'failed') throw permanentFailure('provider_rejected');
       if (via === 'poll' && (answer.empty || answer.sha256 === earlierSha256)) return { kind: 'not_yet' };
-      return { kind: 'found', result: answer.result, sha256: answer.sha256 };
+      return { kind: 'found', result: JSON.parse(answer.resultText), sha256: answer.sha256 };
     },
 
     /** Plaid `/item/get` and `/accounts/get`: whether the user has to act, and where the link's account is now. */

@@ -21,6 +21,7 @@ const entry: Entry<ApiSettings> = {
       keyRing,
       plaid: plaidOf(settings.plaid),
       http: settings.http,
+      atomicEvents: settings.atomicEvents,
       secrets: settings,
       logger,
     });

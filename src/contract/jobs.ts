@@ -11,8 +11,16 @@ export const EVENT_TYPE_OF_JOB: Readonly<Record<Job, string>> = {
   'recurrence-detection': 'recurring-transaction-detection-completed',
 };
 
-export function jobOfEventType(eventType: string): Job | undefined {
-  return JOBS.find((job) => EVENT_TYPE_OF_JOB[job] === eventType);
+/** Names of the events that tell of a finished job: Atomic has renamed events before. */
+export type JobEvents = Readonly<Record<Job, readonly string[]>>;
+
+export const DEFAULT_JOB_EVENTS: JobEvents = {
+  'employer-classification': [EVENT_TYPE_OF_JOB['employer-classification']],
+  'recurrence-detection': [EVENT_TYPE_OF_JOB['recurrence-detection']],
+};
+
+export function jobOfEventType(eventType: string, events: JobEvents = DEFAULT_JOB_EVENTS): Job | undefined {
+  return JOBS.find((job) => events[job].includes(eventType));
 }
 
 export function isJob(value: unknown): value is Job {

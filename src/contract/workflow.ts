@@ -33,6 +33,10 @@ export interface AtomicWebhookSignal {
   job: Job;
   /** SHA-256 of the raw body, hex: Atomic signs nothing but the body, so this is what tells duplicates. */
   bodySha256: string;
+  /** When the event happened, as Atomic says. */
+  eventTime?: string;
+  /** The event says that the job has failed: where there is no result then, there will be none. */
+  failed?: true;
 }
 
 /** Signal `plaidWebhook`: what a Plaid webhook means for a link. */

@@ -143,6 +143,7 @@ async function start(
     plaid,
     http: { ...http, port: apiPort, publicUrl },
     hostNames: [new URL(publicUrl).hostname, http.host],
+    atomicEvents: settings.atomicEvents,
     secrets: {
       apiKeys,
       atomicWebhookSecrets:

@@ -1,5 +1,6 @@
 import { Client, type ConnectionLike } from '@temporalio/client';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { JobEvents } from '../contract/jobs';
 import { createClientDataConverter } from '../encryption/client-data-converter';
 import type { KeyRing } from '../encryption/key-ring';
 import { createApp } from '../http/api/app';
@@ -24,6 +25,8 @@ export interface ApiOptions {
   keyRing: KeyRing;
   plaid: Plaid;
   http: HttpSettings;
+  /** Names of Atomic's events; the documented ones by default. */
+  atomicEvents?: JobEvents;
   secrets: CallerSecrets;
   logger: Logger;
   /** The only names, beside this machine's own, under which it answers. Default: any. */
@@ -70,6 +73,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     publicUrl,
     apiKeys: () => current.apiKeys,
     atomicWebhookSecrets: () => current.atomicWebhookSecrets,
+    ...(options.atomicEvents && { atomicEvents: options.atomicEvents }),
     verifyPlaidWebhook: plaidVerifierOf(plaid),
     logger,
     metrics,

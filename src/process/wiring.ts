@@ -20,12 +20,12 @@ export async function keyRingOf(settings: TemporalSettings, logger: Logger): Pro
   return keyRing;
 }
 
-export function plaidOf({ clientId, secret, baseUrl }: PlaidSettings): Plaid {
-  return createPlaid({ clientId: clientId.reveal(), secret: secret.reveal(), baseUrl });
+export function plaidOf({ clientId, secret, ...use }: PlaidSettings): Plaid {
+  return createPlaid({ clientId: clientId.reveal(), secret: secret.reveal(), ...use });
 }
 
-export function atomicOf({ apiKey, apiSecret, baseUrl, contract }: AtomicSettings): Atomic {
-  return createAtomic({ apiKey: apiKey.reveal(), apiSecret: apiSecret.reveal(), baseUrl, contract });
+export function atomicOf({ apiKey, apiSecret, ...use }: AtomicSettings): Atomic {
+  return createAtomic({ apiKey: apiKey.reveal(), apiSecret: apiSecret.reveal(), ...use });
 }
 
 /** Verifies Plaid's webhooks with the keys that Plaid hands out. */

@@ -15,6 +15,8 @@ export interface ProviderFailure {
   retryAfterMs?: number;
   /** No definite answer came, so the call may have taken effect at the provider. */
   ambiguous: boolean;
+  /** A refusal in words that are not the provider's: most likely the page of a gateway on the way. */
+  foreign?: true;
 }
 
 /**

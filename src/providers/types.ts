@@ -13,6 +13,8 @@ export interface CallOptions {
 
 export interface PlaidAccount {
   accountId: string;
+  /** As the bank or the user calls it. */
+  name: string;
   /** Stays the same when an account comes back under a new `account_id`; few banks have it. */
   persistentAccountId?: string;
   mask?: string;
@@ -29,11 +31,23 @@ export interface PlaidItem {
 }
 
 export interface Plaid {
-  /** `/link/token/create` for a new Item: Transactions with 180 days, US, English. */
-  createLinkToken(request: { userId: string; webhookUrl: string }, options?: CallOptions): Promise<LinkToken>;
-  /** `/link/token/create` in update mode, with account selection. */
+  /** `/link/token/create` for a new Item: Transactions, of checking and savings accounts. */
+  createLinkToken(
+    request: { userId: string; webhookUrl: string; redirectUri?: string; language?: string },
+    options?: CallOptions,
+  ): Promise<LinkToken>;
+  /**
+   * `/link/token/create` in update mode, with account selection. `asksConsent` asks for the consent to Transactions that an
+   * Item with ADDITIONAL_CONSENT_REQUIRED lacks.
+   */
   createUpdateLinkToken(
-    request: { userId: string; accessToken: string },
+    request: {
+      userId: string;
+      accessToken: string;
+      asksConsent?: boolean;
+      redirectUri?: string;
+      language?: string;
+    },
     options?: CallOptions,
   ): Promise<LinkToken>;
   /** `/item/public_token/exchange`: single use, so `failure.ambiguous` matters here. */
@@ -48,7 +62,7 @@ export interface Plaid {
   ): Promise<{ itemId: string; accounts: PlaidAccount[] }>;
   /** `/item/get`. */
   getItem(request: { accessToken: string }, options?: CallOptions): Promise<PlaidItem>;
-  /** `/processor/token/create` for `atomicfi`. */
+  /** `/processor/token/create` for `atomicfi`, restricted by `/processor/token/permissions/set` where that is set. */
   createProcessorToken(
     request: { accessToken: string; accountId: string },
     options?: CallOptions,
@@ -57,33 +71,38 @@ export interface Plaid {
   removeItem(request: { accessToken: string }, options?: CallOptions): Promise<void>;
   /** `/webhook_verification_key/get`, as Plaid sends it. Throws class `not_found` for an unknown key id. */
   getWebhookVerificationKey(request: { keyId: string }, options?: CallOptions): Promise<PlaidVerificationKey>;
-  /** `/sandbox/public_token/create` with Transactions, 180 days: what Link does, for the demo. */
+  /** `/sandbox/public_token/create` with Transactions: what Link does, for the demo. */
   createSandboxPublicToken(
     request: { webhookUrl?: string },
     options?: CallOptions,
   ): Promise<{ publicToken: string }>;
 }
 
-/** A job's result as Atomic has it now; `none` is a 404. */
+/** A job's result as Atomic has it now; `none` is a 404, a 202, or an object that says that it is not done. */
 export type AtomicResult =
   | { kind: 'none' }
+  /** An object that says that the job has failed. */
+  | { kind: 'failed' }
   | {
       kind: 'found';
-      /** The content of `data`, or the whole body where it has none. */
-      result: unknown;
-      /** An empty list. */
+      /** The content of `data`, or the whole body where it has none: JSON text, exactly as Atomic sent it. */
+      resultText: string;
+      /** Null, an empty list, or an object without a filled list. */
       empty: boolean;
-      /** SHA-256 of the raw body, hex: tells the result of an earlier run. */
+      /** SHA-256 of the content, hex: tells the result of an earlier run, whatever the way it is written. */
       sha256: string;
     };
 
 export interface Atomic {
-  /** `POST /plaid/processor-link`. On 404 makes the user by `POST /access-token` and tries once more. */
+  /**
+   * `POST /plaid/processor-link`. On 404 makes the user by `POST /access-token` and tries once more. Throws class `conflict`
+   * for a 409: after an earlier attempt that may have arrived it means success.
+   */
   registerProcessorLink(
     request: { userId: string; processorToken: string; job: Job },
     options?: CallOptions,
   ): Promise<void>;
-  /** `DELETE /plaid/processor-link`. A 404 is a success: nothing is stored. */
+  /** `DELETE /plaid/processor-link`. A 404 in Atomic's JSON is a success: nothing is stored. */
   removeProcessorLink(request: { userId: string }, options?: CallOptions): Promise<void>;
   /** The result endpoint of the job. Throws class `too_large` when the body is over the cap. */
   fetchJobResult(request: { userId: string; job: Job }, options?: CallOptions): Promise<AtomicResult>;

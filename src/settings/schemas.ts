@@ -5,9 +5,8 @@ import { LOG_LEVELS } from '../logging/log-level';
 import {
   ATOMIC_BASE_URLS,
   type AtomicContractOverride,
-  DELETE_USER_PLACES,
   isResultPath,
-  RESULT_USER_PLACES,
+  USER_PLACES,
 } from '../providers/atomic/contract';
 import { PLAID_BASE_URLS } from '../providers/plaid/client';
 import {
@@ -132,8 +131,8 @@ const atomicUse = {
     {
       tokenField: optional('ATOMIC_TOKEN_FIELD', fieldName('processorToken')),
       userField: optional('ATOMIC_USER_FIELD', fieldName('identifier')),
-      deleteUserIn: optional('ATOMIC_DELETE_BY', oneOf(DELETE_USER_PLACES, 'body')),
-      resultsUserIn: optional('ATOMIC_RESULTS_BY', oneOf(RESULT_USER_PLACES, 'path')),
+      deleteUserIn: optional('ATOMIC_DELETE_BY', oneOf(USER_PLACES, 'body')),
+      resultsUserIn: optional('ATOMIC_RESULTS_BY', oneOf(USER_PLACES, 'path')),
       resultPaths: {
         'employer-classification': optional(
           'ATOMIC_EMPLOYER_MATCHES_PATH',
@@ -146,14 +145,13 @@ const atomicUse = {
       },
     },
     (contract, wrong): AtomicContractOverride | typeof WRONG => {
-      const { resultsUserIn = 'path', resultPaths } = contract;
-      if (resultsUserIn !== 'path') return contract;
+      const { resultsUserIn, resultPaths } = contract;
+      const isWrong = (path: string | undefined) => path !== undefined && !isResultPath(path, resultsUserIn);
       // Without the user in its path, a result would be everybody's.
-      const lacksUser = (path: string | undefined) => path !== undefined && !isResultPath(path);
-      const what = 'must hold {identifier}, unless ATOMIC_RESULTS_BY names the user in another place';
+      const what = 'must hold {identifier} where ATOMIC_RESULTS_BY is path, and only there';
       const { 'employer-classification': employer, 'recurrence-detection': recurring } = resultPaths;
-      if (lacksUser(employer)) return wrong('ATOMIC_EMPLOYER_MATCHES_PATH', what);
-      return lacksUser(recurring) ? wrong('ATOMIC_RECURRING_TRANSACTIONS_PATH', what) : contract;
+      if (isWrong(employer)) return wrong('ATOMIC_EMPLOYER_MATCHES_PATH', what);
+      return isWrong(recurring) ? wrong('ATOMIC_RECURRING_TRANSACTIONS_PATH', what) : contract;
     },
   ),
 };

@@ -41,7 +41,7 @@ async function counted({ metrics }: TestApp): Promise<Record<string, number>> {
   );
 }
 
-test('a signed webhook becomes a signal: the job and the digest of the body, and nothing else', async () => {
+test('a signed webhook becomes a signal: the job, the time and the digest of the body, and nothing else', async () => {
   const made = testApp();
   const response = await send(made);
   expect([response.statusCode, response.json()]).toEqual([200, { received: true }]);
@@ -50,7 +50,11 @@ test('a signed webhook becomes a signal: the job and the digest of the body, and
       method: 'signalAtomicWebhook',
       args: [
         'user-0001',
-        { job: 'employer-classification', bodySha256: createHash('sha256').update(BODY).digest('hex') },
+        {
+          job: 'employer-classification',
+          bodySha256: createHash('sha256').update(BODY).digest('hex'),
+          eventTime: '2026-11-18T15:07:36.412Z',
+        },
         { requestId: response.headers['x-request-id'] },
       ],
     },
@@ -138,7 +142,6 @@ test.each<[string, string | Buffer]>([
   ['with an eventType that is a number', event({ eventType: 5 })],
   ['without a user', event({ user: undefined })],
   ['with a user without identifier', event({ user: {} })],
-  ['without eventTime', event({ eventTime: undefined })],
   ['poisoned', BODY.replace('"data"', '"__proto__"')],
   ['not UTF-8', Buffer.from([0x7b, 0xff, 0xfe, 0x7d])],
   ['deeply nested', '['.repeat(50_000)],

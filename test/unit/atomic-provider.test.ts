@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { getEventListeners } from 'node:events';
+import { getEventListeners, once } from 'node:events';
+import { createServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { JOBS } from '../../src/contract/jobs';
 import { createAtomic } from '../../src/providers/atomic/client';
@@ -42,6 +42,7 @@ let atomic: Atomic;
 
 interface Differences {
   timeoutMs?: number;
+  connectTimeoutMs?: number;
   baseUrl?: string;
   contract?: AtomicContractOverride;
   resultMaxBytes?: number;
@@ -95,8 +96,6 @@ const CALLS = [
       client.fetchJobResult({ userId, job }, signal && { signal }),
   },
 ];
-
-const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
 describe('registerProcessorLink', () => {
   it.each([
@@ -193,9 +192,9 @@ describe('fetchJobResult', () => {
     server.script(json(status, body));
     await expect(atomic.fetchJobResult({ userId, job: wanted })).resolves.toEqual({
       kind: 'found',
-      result: body.data,
+      resultText: JSON.stringify(body.data),
       empty: body.data.length === 0,
-      sha256: sha256(JSON.stringify(body)),
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
     });
     expect(requestsMade()).toEqual([`${request.method} ${request.path}`]);
     expect(server.received[0]?.headers).toMatchObject(request.headers);
@@ -209,21 +208,88 @@ describe('fetchJobResult', () => {
   });
 
   it.each([
-    ['an object in data', '{"data":{"a":1},"meta":2}', { a: 1 }, false],
-    ['null in data', '{"data":null}', null, true],
-    ['a list without data', '[ {"a":1.50} ]', [{ a: 1.5 }], false],
-    ['an empty list without data', '[]', [], true],
-    ['an object without data', '{"employers":[]}', { employers: [] }, false],
-    ['null', 'null', null, true],
-    ['text of other scripts', '{"data":["Bäckerei 日本 🥨"]}', ['Bäckerei 日本 🥨'], false],
-  ])('keeps %s unchanged', async (_what, body, result, empty) => {
+    ['an object in data', '{"data":{"a":1},"meta":2}', '{"a":1}', true],
+    ['null in data', '{"data":null}', 'null', true],
+    ['a list without data', '[ {"a":1.50} ]', '[ {"a":1.50} ]', false],
+    ['an empty list without data', '[]', '[]', true],
+    ['an object without data', '{"employers":[]}', '{"employers":[]}', true],
+    [
+      'an object with a filled list',
+      '{"data":{"employers":[{}],"rest":[]}}',
+      '{"employers":[{}],"rest":[]}',
+      false,
+    ],
+    ['null', 'null', 'null', true],
+    ['text of other scripts', '{"data":["Bäckerei 日本 🥨"]}', '["Bäckerei 日本 🥨"]', false],
+    ['the space in data', '{ "data" : [ 1 ,\n2 ] , "b":0}', '[ 1 ,\n2 ]', false],
+    ['the last of two', '{"data":[1],"d\\u0061ta":[2]}', '[2]', false],
+    ['braces and quotes in texts', '{"a":"}\\"{","data":["]\\\\"]}', '["]\\\\"]', false],
+    [
+      'digits beyond 2^53',
+      '{"data":[9007199254740993,12345678901234567890,1e400,1.10]}',
+      '[9007199254740993,12345678901234567890,1e400,1.10]',
+      false,
+    ],
+  ])('keeps %s unchanged', async (_what, body, resultText, empty) => {
     server.script(raw(200, body, { 'content-type': 'application/json' }));
-    await expect(atomic.fetchJobResult({ userId, job })).resolves.toEqual({
+    await expect(atomic.fetchJobResult({ userId, job })).resolves.toMatchObject({
       kind: 'found',
-      result,
+      resultText,
       empty,
-      sha256: sha256(body),
     });
+  });
+
+  it.each([
+    ['a 202 with a status', json(202, { data: { status: 'accepted' } })],
+    ['a 204', raw(204, '')],
+    ['data that is processing', json(200, { data: { status: 'processing', matches: [{ _id: 'a' }] } })],
+    ['data that is pending', json(200, { data: { status: 'PENDING' } })],
+    ['a body that is in progress', json(200, { status: 'in-progress', data: [] })],
+  ])('takes %s for no result yet', async (_what, reply) => {
+    server.script(reply);
+    await expect(atomic.fetchJobResult({ userId, job })).resolves.toEqual({ kind: 'none' });
+  });
+
+  it.each([{ data: { status: 'failed' } }, { status: 'FAILURE', data: [] }, { status: 'error' }])(
+    'takes %j for a job that failed',
+    async (body) => {
+      server.script(json(200, body));
+      await expect(atomic.fetchJobResult({ userId, job })).resolves.toEqual({ kind: 'failed' });
+    },
+  );
+
+  it.each([
+    { data: [{ status: 'failed' }] },
+    { data: { status: 'active', list: [1] } },
+    { data: { status: 3, list: [1] } },
+  ])('reads no failure in %j', async (body) => {
+    server.script(json(200, body));
+    await expect(atomic.fetchJobResult({ userId, job })).resolves.toMatchObject({ kind: 'found' });
+  });
+
+  async function hashOf(body: string): Promise<string> {
+    server.script(raw(200, body));
+    const found = await atomic.fetchJobResult({ userId, job });
+    if (found.kind !== 'found') throw new Error('no result');
+    return found.sha256;
+  }
+
+  it.each([
+    ['the order of fields', '{"data":[{"a":1,"b":{"c":2,"d":3}}]}', '{"data":[{"b":{"d":3,"c":2},"a":1}]}'],
+    ['space', '{"data":[{"a":1}]}', '{ "data": [ { "a": 1.0 } ] }'],
+    ['what stands beside data', '{"data":[1],"requestId":"a"}', '{"data":[1],"requestId":"b"}'],
+    ['a time beside the list', '{"data":{"list":[1],"at":"1"}}', '{"data":{"at":"2","list":[1],"other":[]}}'],
+  ])('knows the result of an earlier run whatever %s', async (_what, one, other) => {
+    expect(await hashOf(one)).toBe(await hashOf(other));
+  });
+
+  it.each([
+    ['another entry', '{"data":[1]}', '{"data":[2]}'],
+    ['another order of entries', '{"data":[1,2]}', '{"data":[2,1]}'],
+    ['a list of another name', '{"data":{"a":[1]}}', '{"data":{"b":[1]}}'],
+    ['nothing', '{"data":[1]}', '{"data":null}'],
+  ])('knows %s for a new result', async (_what, one, other) => {
+    expect(await hashOf(one)).not.toBe(await hashOf(other));
   });
 
   it('takes a result of exactly the cap, and refuses one byte more', async () => {
@@ -290,14 +356,12 @@ describe('fetchJobResult', () => {
   });
 
   it.each([
-    ['grows over what Temporal takes when it is written again', `[${Array(180_000).fill('1e20').join(',')}]`],
+    ['would be longer when it is written again', `[${Array(180_000).fill('1e20').join(',')}]`],
     ['is nested too deeply to be written again', `${'['.repeat(400_000)}${']'.repeat(400_000)}`],
-  ])('refuses a result that %s', async (_what, body) => {
+  ])('keeps a result that %s', async (_what, body) => {
     expect(body.length).toBeLessThan(1_024_000);
     server.script(raw(200, body));
-    await expect(failureOf(atomic.fetchJobResult({ userId, job }))).resolves.toMatchObject({
-      failureClass: 'too_large',
-    });
+    await expect(atomic.fetchJobResult({ userId, job })).resolves.toMatchObject({ resultText: body });
   });
 });
 
@@ -359,13 +423,32 @@ describe.each(CALLS)('failures of $operation', ({ operation, call }) => {
   it.each([
     [403, 'configuration'],
     [405, 'rejected'],
-    [409, 'rejected'],
+    [408, 'transient'],
+    [409, 'conflict'],
+    [425, 'transient'],
     [503, 'transient'],
     [504, 'transient'],
   ])('are classified by status: %i', async (status, failureClass) => {
-    server.script(raw(status, ''));
-    await expect(failureOf(call(atomic))).resolves.toMatchObject({ failureClass, code: `HTTP_${status}` });
+    server.script(json(status, { code: status * 100 }));
+    const failure = await failureOf(call(atomic));
+    expect(failure).toMatchObject({
+      failureClass,
+      code: `HTTP_${status}`,
+      ambiguous: failureClass === 'transient',
+    });
+    expect(failure.foreign).toBeUndefined();
   });
+
+  it.each([400, 401, 403, 404, 409, 418])(
+    "know the page of a gateway with a %i from Atomic's word",
+    async (status) => {
+      for (const page of [raw(status, '<html></html>'), raw(status, ''), raw(status, '"no"')]) {
+        server.script(page);
+        await expect(failureOf(call(atomic))).resolves.toMatchObject({ foreign: true, ambiguous: true });
+        expect(server.received).toHaveLength(1);
+      }
+    },
+  );
 
   it.each([429, 503])('honour Retry-After of a %i, as a date too', async (status) => {
     const inAnHour = new Date(Date.now() + 3_600_000).toUTCString();
@@ -392,7 +475,7 @@ describe.each(CALLS)('failures of $operation', ({ operation, call }) => {
     await expect(failureOf(call(atomic))).resolves.toMatchObject({
       failureClass: 'rejected',
       code: `HTTP_${status}`,
-      ambiguous: false,
+      foreign: true,
     });
     expect(server.received).toHaveLength(1);
   });
@@ -453,6 +536,17 @@ describe.each(CALLS)('failures of $operation', ({ operation, call }) => {
     expect(performance.now() - startedMs).toBeLessThan(4_000);
   });
 
+  it('include a server that takes no TLS, which had no effect', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const address = silent.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    const baseUrl = `https://127.0.0.1:${address.port}`;
+    const failure = await failureOf(call(connect({ baseUrl, connectTimeoutMs: 100 })));
+    expect(failure).toMatchObject({ failureClass: 'transient', code: 'CONNECTION', ambiguous: false });
+    silent.close();
+  });
+
   it('close the connection of a refusal whose body goes on', async () => {
     const givenUp = new Promise<number>((resolve) => server.script(endless(resolve, 500)));
     await expect(failureOf(call(atomic))).resolves.toMatchObject({ code: 'HTTP_500' });
@@ -471,9 +565,10 @@ describe.each(CALLS)('failures of $operation', ({ operation, call }) => {
       response.writeHead(422);
       response.write('{');
     });
-    await expect(failureOf(call(atomic))).resolves.toMatchObject({
+    await expect(failureOf(call(connect({ timeoutMs: 200 })))).resolves.toMatchObject({
       failureClass: 'rejected',
       code: 'HTTP_422',
+      foreign: true,
     });
   });
 

@@ -1,5 +1,5 @@
 import { getEventListeners } from 'node:events';
-import { createPlaid } from '../../src/providers/plaid/client';
+import { createPlaid, type PlaidLinkSettings } from '../../src/providers/plaid/client';
 import { ProviderError, type ProviderFailure } from '../../src/providers/provider-error';
 import type { CallOptions, Plaid } from '../../src/providers/types';
 import ids from '../fixtures/ids.json';
@@ -44,7 +44,7 @@ function connect(timeoutMs = 5_000, baseUrl = server.url): Plaid {
     secret: ids.secret,
     baseUrl,
     timeoutMs,
-    clientName: 'Payday Insights',
+    link: { clientName: 'Payday Insights' },
   });
 }
 
@@ -65,10 +65,15 @@ const updateModeBody = { ...linkTokenUpdate.request.body, update: { account_sele
 // The two reasons are optional, and a note would have to be true of every way a link can end.
 const { reason_code: _code, reason_note: _note, ...removeBody } = itemRemove.request.body;
 
+const newItemBody = {
+  ...linkTokenCreate.request.body,
+  account_filters: { depository: { account_subtypes: ['checking', 'savings'] } },
+};
+
 const CALLS = [
   {
     name: 'createLinkToken',
-    fixture: linkTokenCreate,
+    fixture: { ...linkTokenCreate, request: { ...linkTokenCreate.request, body: newItemBody } },
     call: (client: Plaid, options?: CallOptions) => client.createLinkToken({ userId, webhookUrl }, options),
     answer: { linkToken: ids.linkToken, expiration: '2026-11-18T19:02:11Z' },
   },
@@ -92,8 +97,20 @@ const CALLS = [
     answer: {
       itemId: ids.itemId,
       accounts: [
-        { accountId: ids.checking, mask: '0000', type: 'depository', subtype: 'checking' },
-        { accountId: ids.savings, mask: '1111', type: 'depository', subtype: 'savings' },
+        {
+          accountId: ids.checking,
+          name: 'Everyday Checking',
+          mask: '0000',
+          type: 'depository',
+          subtype: 'checking',
+        },
+        {
+          accountId: ids.savings,
+          name: 'Rainy Day Savings',
+          mask: '1111',
+          type: 'depository',
+          subtype: 'savings',
+        },
       ],
     },
   },
@@ -207,7 +224,7 @@ describe('requests and answers', () => {
     server.script(json(200, { accounts: [account], item: { item_id: 'i' }, extra: 1 }));
     await expect(plaid.getAccounts({ accessToken })).resolves.toEqual({
       itemId: 'i',
-      accounts: [{ accountId: 'a', type: 'crypto', persistentAccountId: 'p' }],
+      accounts: [{ accountId: 'a', name: 'a', type: 'crypto', persistentAccountId: 'p' }],
     });
     const error = { error_type: 'NEW_TYPE', error_code: 'NEW_CODE' };
     server.script(json(200, { item: { item_id: 'i', error }, status: null }));
@@ -324,7 +341,8 @@ describe('refusals', () => {
       failureClass: 'rejected',
       code: 'HTTP_400',
       status: 400,
-      ambiguous: false,
+      ambiguous: true,
+      foreign: true,
     });
   });
 
@@ -333,7 +351,7 @@ describe('refusals', () => {
     await expect(failureOf(plaid.getItem({ accessToken }))).resolves.toMatchObject({
       failureClass: 'rejected',
       code: `HTTP_${status}`,
-      ambiguous: false,
+      foreign: true,
     });
     expect(server.received).toHaveLength(1);
   });
@@ -417,6 +435,110 @@ describe('answers that are none', () => {
       ambiguous: true,
     });
     await expect(givenUp).resolves.toBeLessThan(30_000_000);
+  });
+});
+
+describe('a gateway on the way', () => {
+  it.each([400, 401, 403, 404])('is known by its page with a %i', async (status) => {
+    for (const page of [
+      raw(status, '<html></html>'),
+      raw(status, ''),
+      json(status, { message: 'Forbidden' }),
+    ]) {
+      server.script(page);
+      await expect(failureOf(plaid.getItem({ accessToken }))).resolves.toMatchObject({
+        failureClass: 'rejected',
+        code: `HTTP_${status}`,
+        foreign: true,
+        ambiguous: true,
+      });
+    }
+  });
+
+  it.each([408, 425])('may be waited for after a %i', async (status) => {
+    server.script(raw(status, ''));
+    const failure = await failureOf(plaid.getItem({ accessToken }));
+    expect(failure).toMatchObject({ failureClass: 'transient', ambiguous: true });
+    expect(failure.foreign).toBeUndefined();
+  });
+});
+
+describe('settings', () => {
+  const linkBody = async (
+    link: PlaidLinkSettings,
+    request: { language?: string; redirectUri?: string } = {},
+  ) => {
+    server.script(json(200, linkTokenCreate.response.body));
+    const client = createPlaid({ clientId: ids.clientId, secret: ids.secret, baseUrl: server.url, link });
+    await client.createLinkToken({ userId, webhookUrl, ...request });
+    return JSON.parse(server.received[0]?.body ?? '');
+  };
+
+  it('shape the Link token', async () => {
+    const link: PlaidLinkSettings = {
+      clientName: 'Payday',
+      redirectUri: 'https://app.example.test/oauth',
+      countryCodes: ['CA', 'US'],
+      language: 'fr',
+      daysRequested: 730,
+      customization: 'employment',
+    };
+    expect(await linkBody(link)).toMatchObject({
+      client_name: 'Payday',
+      redirect_uri: 'https://app.example.test/oauth',
+      country_codes: expect.arrayContaining(['CA', 'US']),
+      language: 'fr',
+      transactions: { days_requested: 730 },
+      link_customization_name: 'employment',
+    });
+  });
+
+  it('give way to what a request asks for', async () => {
+    const asked = { language: 'es', redirectUri: 'https://other.example.test' };
+    const body = await linkBody({ language: 'fr', redirectUri: 'https://app.example.test' }, asked);
+    expect(body).toMatchObject({ language: 'es', redirect_uri: 'https://other.example.test' });
+  });
+
+  it('have defaults', async () => {
+    const body = await linkBody({});
+    expect(body).toMatchObject({ client_name: 'This Application', language: 'en', country_codes: ['US'] });
+    for (const field of ['redirect_uri', 'link_customization_name']) expect(body).not.toHaveProperty(field);
+  });
+
+  it('ask for the consent that is lacking in update mode alone', async () => {
+    server.script(json(200, linkTokenUpdate.response.body));
+    await plaid.createUpdateLinkToken({ userId, accessToken, asksConsent: true });
+    expect(JSON.parse(server.received[0]?.body ?? '')).toEqual({
+      ...updateModeBody,
+      additional_consented_products: ['transactions'],
+    });
+  });
+
+  it('restrict a processor token before anybody has it', async () => {
+    const restricting = createPlaid({
+      clientId: ids.clientId,
+      secret: ids.secret,
+      baseUrl: server.url,
+      processorPermissions: 'transactions',
+    });
+    server.script(json(200, processorTokenCreate.response.body), json(200, { request_id: 'a' }));
+    const { processorToken } = await restricting.createProcessorToken({ accessToken, accountId });
+    expect(server.received.map(({ path }) => path)).toEqual([
+      '/processor/token/create',
+      '/processor/token/permissions/set',
+    ]);
+    expect(JSON.parse(server.received[1]?.body ?? '')).toEqual({
+      processor_token: processorToken,
+      products: ['transactions'],
+    });
+
+    server.script(json(200, processorTokenCreate.response.body), json(500, {}));
+    await expect(
+      failureOf(restricting.createProcessorToken({ accessToken, accountId })),
+    ).resolves.toMatchObject({
+      operation: 'POST /processor/token/permissions/set',
+      failureClass: 'transient',
+    });
   });
 });
 

@@ -10,7 +10,7 @@ import type { WebhookRoute } from './webhook-routes';
 
 /** `POST /webhooks/atomic`: Atomic says that a job of a user has finished. */
 export function atomicWebhookRoute(
-  { links, atomicWebhookSecrets }: AppDeps,
+  { links, atomicWebhookSecrets, atomicEvents }: AppDeps,
   countWebhook: CountWebhook,
 ): WebhookRoute {
   return {
@@ -35,7 +35,7 @@ export function atomicWebhookRoute(
         countWebhook('atomic', verdict.reason);
         throw new HttpProblem('invalid_signature');
       }
-      const webhook = parseAtomicWebhook(rawBody, request.headers['ce-type']);
+      const webhook = parseAtomicWebhook(rawBody, request.headers['ce-type'], atomicEvents);
       if (!webhook.ok) {
         countWebhook('atomic', 'invalid_body');
         throw new HttpProblem('invalid_request', { errors: webhook.errors });
@@ -46,10 +46,11 @@ export function atomicWebhookRoute(
         request.logged = { eventType: event.eventType, outcome: 'ignored' };
         return;
       }
-      const { userId, job, bodySha256 } = event;
+      const { kind: _, userId, ...signal } = event;
+      const { job, bodySha256 } = signal;
       try {
-        const signal = links.signalAtomicWebhook(userId, { job, bodySha256 }, { requestId: request.id });
-        const outcome = await withinTemporalDeadline(signal);
+        const sent = links.signalAtomicWebhook(userId, signal, { requestId: request.id });
+        const outcome = await withinTemporalDeadline(sent);
         countWebhook('atomic', outcome);
         request.logged = { userId, job, bodySha256, outcome };
       } catch (error) {

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { FailureCode } from '../../contract/failures';
-import type { Job } from '../../contract/jobs';
+import type { Job, JobEvents } from '../../contract/jobs';
 import type { JobResult, LinkSummary, LinkToken, LinkView, StartLink } from '../../contract/schemas';
 import type { IndexedLinkState } from '../../contract/states';
 import type { AtomicWebhookSignal, PlaidWebhookSignal } from '../../contract/workflow';
@@ -95,6 +95,8 @@ export interface AppDeps {
   /** Read on every request, so that keys and secrets can be rotated without a restart. */
   apiKeys(): readonly ApiKey[];
   atomicWebhookSecrets(): readonly string[];
+  /** Names of Atomic's events that tell of a finished job; the documented ones by default. */
+  atomicEvents?: JobEvents;
   verifyPlaidWebhook: PlaidVerifier;
   logger: FastifyBaseLogger | false;
   /** One app a registry: metrics are registered in it once. */

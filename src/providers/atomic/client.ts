@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
-import type { FailureClass } from '../../contract/failures';
-import { readCapped } from '../capped-body';
+import { type FailureClass, isPassing } from '../../contract/failures';
+import { createAgents } from '../agents';
 import { credentialHeader } from '../credential-header';
 import { type Deadline, startDeadline } from '../deadline';
 import { isRecord } from '../is-record';
@@ -8,8 +7,10 @@ import { noAnswer } from '../no-answer';
 import { ProviderError } from '../provider-error';
 import { providerRequestId, requestIdHeader } from '../request-id';
 import { parseRetryAfterMs } from '../retry-after';
-import type { Atomic, AtomicResult, CallOptions } from '../types';
-import { type AtomicContractOverride, atomicContract } from './contract';
+import type { Atomic, CallOptions } from '../types';
+import { type AtomicContractOverride, atomicContract, type UserPlace } from './contract';
+import { callHttp, type HttpAnswer } from './http-call';
+import { resultOf } from './result';
 
 export interface AtomicSettings {
   apiKey: string;
@@ -19,26 +20,26 @@ export interface AtomicSettings {
   contract?: AtomicContractOverride;
   /** Deadline of a call, all its requests and the reading of their answers included. */
   timeoutMs?: number;
+  /** Deadline of name look-up, TCP and TLS together. */
+  connectTimeoutMs?: number;
   /** Largest result as Atomic sends it. */
   resultMaxBytes?: number;
 }
 
-/** Cap of answers whose content is not used. */
+/** Cap of answers whose content is not used, or hardly. */
 const ANSWER_MAX_BYTES = 64 * 1024;
-
-/**
- * Cap of a result written as JSON again: it can be several times longer than it came (`1e20` becomes 21 digits),
- * and Temporal takes no payload over 2 MB. The rest is left for what is stored around it.
- */
-const PAYLOAD_MAX_BYTES = 1_900_000;
 
 const REQUEST_ID = /^[A-Za-z0-9_.:-]{1,64}$/;
 
-/** Atomic's table of errors (docs.atomicfi.com/reference/api); 403 and 429 are not in it and mean what they do anywhere. */
+const LINK_PATH = '/plaid/processor-link';
+const TOKEN_PATH = '/access-token';
+
+/** Atomic's table of errors (docs.atomicfi.com/reference/api); what is not in it means what it does anywhere. */
 function classOfStatus(status: number): FailureClass {
-  if (status >= 500) return 'transient';
+  if (status >= 500 || status === 408 || status === 425) return 'transient';
   if (status === 401 || status === 403) return 'configuration';
   if (status === 404) return 'not_found';
+  if (status === 409) return 'conflict';
   return status === 429 ? 'rate_limited' : 'rejected';
 }
 
@@ -49,26 +50,29 @@ interface AtomicRequest {
   /** The path without ids, as errors name it. */
   path: string;
   body?: Record<string, string>;
+  /** Stands for key and secret. */
+  publicToken?: string;
   maxBytes?: number;
 }
 
-interface Answer {
+interface Answer extends HttpAnswer {
   operation: string;
-  response: Response;
-  bytes: Uint8Array;
 }
 
+type Send = (request: AtomicRequest) => Promise<Answer>;
+
 /**
- * Atomic over fetch. A call makes one attempt within `timeoutMs` and throws {@link ProviderError} alone,
+ * Atomic over HTTP. A call makes one attempt within `timeoutMs` and throws {@link ProviderError} alone,
  * classified by HTTP status; when the caller's signal aborts it, the signal's reason is thrown as it is.
- * Redirects are not followed: they would carry the credentials and a processor token elsewhere. The body of an
- * error is never read, since it may quote the request.
+ * Redirects are not followed: they would carry the credentials and a processor token elsewhere. Of the body of an
+ * error nothing is kept, since it may quote the request; only whether it is JSON is looked at.
  */
 export function createAtomic(settings: AtomicSettings): Atomic {
   const { timeoutMs = 15_000, resultMaxBytes = 1_024_000 } = settings;
   const contract = atomicContract(settings.contract);
   const baseUrl = settings.baseUrl.replace(/\/+$/, '');
-  const credentials = {
+  const agents = createAgents(settings.connectTimeoutMs);
+  const keyAndSecret = {
     'x-api-key': credentialHeader('Atomic API key', settings.apiKey),
     'x-api-secret': credentialHeader('Atomic API secret', settings.apiSecret),
   };
@@ -79,41 +83,38 @@ export function createAtomic(settings: AtomicSettings): Atomic {
     deadline: Deadline,
     options: CallOptions | undefined,
   ): Promise<Answer> {
-    const operation = `${request.method} ${request.path}`;
+    const { method, publicToken, maxBytes } = request;
+    const operation = `${method} ${request.path}`;
+    const body = request.body && JSON.stringify(request.body);
+    let answer: Answer;
     try {
-      const response = await fetch(baseUrl + request.target, {
-        method: request.method,
+      const http = await callHttp(agents, {
+        url: new URL(baseUrl + request.target),
+        method,
         headers: {
           accept: 'application/json',
-          ...(request.body && { 'content-type': 'application/json' }),
-          ...credentials,
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...(publicToken === undefined ? keyAndSecret : { 'x-public-token': publicToken }),
           ...requestIdHeader(options),
         },
-        ...(request.body && { body: JSON.stringify(request.body) }),
-        redirect: 'manual',
+        ...(body !== undefined && { body }),
+        maxBytes: maxBytes ?? ANSWER_MAX_BYTES,
         signal: deadline.signal,
       });
-      if (!response.ok) {
-        // Only the status counts, so a connection that breaks from here on changes nothing.
-        response.body?.cancel().catch(() => undefined);
-        throw refused(operation, response);
-      }
-      const answer = { operation, response, bytes: new Uint8Array() };
-      const { maxBytes } = request;
-      const body = await readCapped(response, maxBytes ?? ANSWER_MAX_BYTES);
-      if (body.kind === 'whole') return { ...answer, bytes: body.bytes };
-      if (maxBytes !== undefined) throw unusable(answer, 'too_large');
-      return answer;
+      answer = { ...http, operation };
     } catch (error) {
-      if (error instanceof ProviderError) throw error;
       throw noAnswer({ provider: 'atomic', operation }, deadline, error);
     }
+    if (answer.status < 200 || answer.status > 299) {
+      // What the caller gave up on is not Atomic's refusal.
+      if (deadline.cutShortBy() === 'caller') throw deadline.signal.reason;
+      throw refused(answer);
+    }
+    if (answer.bytes === undefined && maxBytes !== undefined) throw unusable(answer, 'too_large');
+    return answer;
   }
 
-  async function call<T>(
-    options: CallOptions | undefined,
-    run: (sendNow: (request: AtomicRequest) => Promise<Answer>) => Promise<T>,
-  ): Promise<T> {
+  async function call<T>(options: CallOptions | undefined, run: (send: Send) => Promise<T>): Promise<T> {
     const deadline = startDeadline(timeoutMs, options?.signal);
     try {
       return await run((request) => send(request, deadline, options));
@@ -122,44 +123,71 @@ export function createAtomic(settings: AtomicSettings): Atomic {
     }
   }
 
+  /** Makes the user where there is none; gives a token that names the user. */
+  async function createPublicToken(sendNow: Send, userId: string): Promise<string> {
+    const answer = await sendNow({
+      method: 'POST',
+      target: TOKEN_PATH,
+      path: TOKEN_PATH,
+      body: { identifier: userId },
+      maxBytes: ANSWER_MAX_BYTES,
+    });
+    const token = publicTokenOf(answer.bytes);
+    if (token === undefined) throw unusable(answer, 'transient');
+    return token;
+  }
+
+  /** The request with the user named where the contract says. `{identifier}` in the path stands for the user. */
+  async function naming(
+    userId: string,
+    place: UserPlace,
+    request: { method: 'GET' | 'DELETE'; path: string; maxBytes?: number },
+    sendNow: Send,
+  ): Promise<AtomicRequest> {
+    const { path } = request;
+    const id = encodeURIComponent(userId);
+    switch (place) {
+      case 'body':
+        return { ...request, target: path, body: { [contract.userField]: userId } };
+      case 'query': {
+        const separator = path.includes('?') ? '&' : '?';
+        return { ...request, target: `${path}${separator}${encodeURIComponent(contract.userField)}=${id}` };
+      }
+      case 'path':
+        return { ...request, target: path.replaceAll('{identifier}', () => id) };
+      case 'public_token':
+        return { ...request, target: path, publicToken: await createPublicToken(sendNow, userId) };
+    }
+  }
+
   return {
     registerProcessorLink: ({ userId, processorToken, job }, options) =>
       call(options, async (sendNow) => {
-        const register = async () => {
-          const path = '/plaid/processor-link';
-          const body = {
-            [contract.userField]: userId,
-            [contract.tokenField]: processorToken,
-            job,
-          };
-          acknowledged(await sendNow({ method: 'POST', target: path, path, body }));
-        };
+        const body = { [contract.userField]: userId, [contract.tokenField]: processorToken, job };
+        const register = async () =>
+          acknowledged(await sendNow({ method: 'POST', target: LINK_PATH, path: LINK_PATH, body }));
         try {
           await register();
         } catch (error) {
           if (!isNotFound(error)) throw error;
-          const path = '/access-token';
-          // The answer holds an access token for Atomic's client SDKs; it is not wanted and not kept.
-          await sendNow({ method: 'POST', target: path, path, body: { identifier: userId } });
+          // The answer holds tokens for Atomic's client SDKs; they are not wanted and not kept.
+          await sendNow({
+            method: 'POST',
+            target: TOKEN_PATH,
+            path: TOKEN_PATH,
+            body: { identifier: userId },
+          });
           await register();
         }
       }),
 
     removeProcessorLink: ({ userId }, options) =>
       call(options, async (sendNow) => {
-        const path = '/plaid/processor-link';
-        const id = encodeURIComponent(userId);
-        const request: Record<typeof contract.deleteUserIn, AtomicRequest> = {
-          body: { method: 'DELETE', path, target: path, body: { [contract.userField]: userId } },
-          query: {
-            method: 'DELETE',
-            path,
-            target: `${path}?${encodeURIComponent(contract.userField)}=${id}`,
-          },
-          path: { method: 'DELETE', path: `${path}/{identifier}`, target: `${path}/${id}` },
-        };
+        const place = contract.deleteUserIn;
+        const path = place === 'path' ? `${LINK_PATH}/{identifier}` : LINK_PATH;
+        const request = await naming(userId, place, { method: 'DELETE', path }, sendNow);
         try {
-          acknowledged(await sendNow(request[contract.deleteUserIn]));
+          acknowledged(await sendNow(request));
         } catch (error) {
           if (!isNotFound(error)) throw error;
         }
@@ -167,81 +195,81 @@ export function createAtomic(settings: AtomicSettings): Atomic {
 
     fetchJobResult: ({ userId, job }, options) =>
       call(options, async (sendNow) => {
-        const path = contract.resultPaths[job];
-        const target = path.replaceAll('{identifier}', () => encodeURIComponent(userId));
+        const get = { method: 'GET', path: contract.resultPaths[job], maxBytes: resultMaxBytes } as const;
+        const request = await naming(userId, contract.resultsUserIn, get, sendNow);
+        let answer: Answer;
         try {
-          return resultOf(await sendNow({ method: 'GET', target, path, maxBytes: resultMaxBytes }));
+          answer = await sendNow(request);
         } catch (error) {
           if (isNotFound(error)) return { kind: 'none' };
           throw error;
         }
+        if (answer.status === 202 || answer.status === 204) return { kind: 'none' };
+        const result = resultOf(answer.bytes ?? new Uint8Array());
+        if (!result) throw unusable(answer, 'transient');
+        return result;
       }),
   };
 }
 
+/** Atomic itself says that there is no such thing; a gateway's 404 says nothing of Atomic. */
 function isNotFound(error: unknown): boolean {
-  return error instanceof ProviderError && error.failure.failureClass === 'not_found';
+  if (!(error instanceof ProviderError)) return false;
+  return error.failure.failureClass === 'not_found' && error.failure.foreign === undefined;
 }
 
-function refused(operation: string, { status, headers }: Response): ProviderError {
+function refused({ operation, status, headers, bytes }: Answer): ProviderError {
+  const failureClass = classOfStatus(status);
+  const foreign = !isPassing(failureClass) && parsed(bytes) === undefined;
   const retryAfterMs =
-    status === 429 || status === 503 ? parseRetryAfterMs(headers.get('retry-after'), Date.now()) : undefined;
+    status === 429 || status === 503 ? parseRetryAfterMs(headers['retry-after'], Date.now()) : undefined;
   return new ProviderError({
     provider: 'atomic',
     operation,
-    failureClass: classOfStatus(status),
+    failureClass,
     code: `HTTP_${status}`,
     status,
-    ...providerRequestId(headers.get('x-request-id'), REQUEST_ID),
+    ...providerRequestId(headers['x-request-id'], REQUEST_ID),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
-    ambiguous: status >= 500,
+    ambiguous: failureClass === 'transient' || foreign,
+    ...(foreign && { foreign }),
   });
 }
 
 /** A 2xx whose body cannot be used: the call may well have taken effect. */
-function unusable({ operation, response }: Answer, failureClass: 'too_large' | 'transient'): ProviderError {
+function unusable(
+  { operation, status, headers }: Answer,
+  failureClass: 'too_large' | 'transient',
+): ProviderError {
   return new ProviderError({
     provider: 'atomic',
     operation,
     failureClass,
     code: failureClass === 'too_large' ? 'TOO_LARGE' : 'NOT_JSON',
-    status: response.status,
-    ...providerRequestId(response.headers.get('x-request-id'), REQUEST_ID),
+    status,
+    ...providerRequestId(headers['x-request-id'], REQUEST_ID),
     ambiguous: true,
   });
 }
 
 /** Any 2xx will do and nothing depends on its content, but a gateway's page did not come from Atomic. */
 function acknowledged(answer: Answer): void {
-  if (/html/i.test(answer.response.headers.get('content-type') ?? '')) throw unusable(answer, 'transient');
+  if (/html/i.test(answer.headers['content-type'] ?? '')) throw unusable(answer, 'transient');
 }
 
-function resultOf(answer: Answer): AtomicResult {
-  const body = parseJson(answer);
-  const result = isRecord(body) && Object.hasOwn(body, 'data') ? body.data : body;
-  if (jsonBytes(result) > PAYLOAD_MAX_BYTES) throw unusable(answer, 'too_large');
-  return {
-    kind: 'found',
-    result,
-    empty: result === null || (Array.isArray(result) && result.length === 0),
-    sha256: createHash('sha256').update(answer.bytes).digest('hex'),
-  };
-}
-
-function parseJson(answer: Answer): unknown {
+/** An object or a list; undefined for anything else, JSON or not. */
+function parsed(bytes: Uint8Array | undefined): object | undefined {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(answer.bytes));
+    const value: unknown = JSON.parse(Buffer.from(bytes ?? []).toString());
+    return typeof value === 'object' && value !== null ? value : undefined;
   } catch {
-    // The parser's own error quotes the text.
-    throw unusable(answer, 'transient');
+    return undefined;
   }
 }
 
-/** Infinite for what is nested too deeply to be written again, which no payload could carry either. */
-function jsonBytes(value: unknown): number {
-  try {
-    return Buffer.byteLength(JSON.stringify(value));
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
+function publicTokenOf(bytes: Uint8Array | undefined): string | undefined {
+  const body = parsed(bytes);
+  const data = isRecord(body) && isRecord(body.data) ? body.data : body;
+  const token = isRecord(data) ? data.publicToken : undefined;
+  return typeof token === 'string' && /^[\x21-\x7e]+$/.test(token) ? token : undefined;
 }

@@ -50,6 +50,7 @@ function accountOf(account: unknown): PlaidAccount | undefined {
   const subtype = textOf(account.subtype);
   return {
     accountId,
+    name: textOf(account.name) ?? accountId,
     type,
     ...(persistentAccountId && { persistentAccountId }),
     ...(mask && { mask }),

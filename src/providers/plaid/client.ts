@@ -1,13 +1,14 @@
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
 import {
   Configuration,
   CountryCode,
+  DepositoryAccountSubtype,
   type LinkTokenCreateRequest,
   PlaidApi,
   ProcessorTokenCreateRequestProcessorEnum,
   Products,
 } from 'plaid';
+import { isPassing } from '../../contract/failures';
+import { createAgents } from '../agents';
 import { credentialHeader } from '../credential-header';
 import { startDeadline } from '../deadline';
 import { isRecord } from '../is-record';
@@ -41,12 +42,32 @@ export interface PlaidSettings {
   baseUrl: string;
   /** Deadline of a call, from the first byte sent to the last one read. */
   timeoutMs?: number;
-  /** The application's name as Link shows it: at most 30 characters, else Link says "This Application". */
-  clientName?: string;
+  /** Deadline of name look-up, TCP and TLS together. */
+  connectTimeoutMs?: number;
+  link?: PlaidLinkSettings;
+  /** What Atomic may read of the account; undefined leaves it to Plaid: everything. */
+  processorPermissions?: 'transactions' | undefined;
 }
 
-/** Transactions history that is asked for. Plaid fixes it for ever once the product is on the Item. */
-const DAYS_REQUESTED = 180;
+/** How Link looks and what it asks for; undefined is the default. */
+export interface PlaidLinkSettings {
+  /** The application's name as Link shows it: at most 30 characters, else Link says "This Application". */
+  clientName?: string | undefined;
+  /** Where OAuth banks send the user back to; on the Dashboard's list of allowed URIs. */
+  redirectUri?: string | undefined;
+  /** Default US. `createPlaid` throws for one that Plaid does not know. */
+  countryCodes?: readonly string[] | undefined;
+  /** Default `en`. */
+  language?: string | undefined;
+  /** Days of history, 1 to 730. Plaid fixes it for ever once the product is on the Item. Default 180. */
+  daysRequested?: number | undefined;
+  /** Name of a Link customization in the Dashboard. */
+  customization?: string | undefined;
+}
+
+const COUNTRIES = Object.values(CountryCode);
+
+const DEFAULT_DAYS_REQUESTED = 180;
 
 const SANDBOX_BANK = {
   institution: 'ins_109508',
@@ -56,9 +77,6 @@ const SANDBOX_BANK = {
 
 /** Answers of these endpoints are a few kilobytes; one far larger does not come from Plaid. */
 const ANSWER_MAX_BYTES = 2_000_000;
-
-/** Shorter than load balancers usually keep an idle connection, so that a call seldom meets a closed one. */
-const IDLE_CONNECTION_TIMEOUT_MS = 30_000;
 
 /** Documented as 15 letters and digits. A token would have hyphens in it, so none can pass for one. */
 const REQUEST_ID = /^[A-Za-z0-9]{1,20}$/;
@@ -81,8 +99,9 @@ interface SendOptions {
  * bank tokens elsewhere.
  */
 export function createPlaid(settings: PlaidSettings): Plaid {
-  const { timeoutMs = 15_000, clientName = 'This Application' } = settings;
-  const agentOptions = { keepAlive: true, timeout: IDLE_CONNECTION_TIMEOUT_MS };
+  const { timeoutMs = 15_000, processorPermissions, link = {} } = settings;
+  const { daysRequested = DEFAULT_DAYS_REQUESTED } = link;
+  const countryCodes = (link.countryCodes ?? ['US']).map(countryCode);
   const api = new PlaidApi(
     new Configuration({
       basePath: settings.baseUrl.replace(/\/+$/, ''),
@@ -91,8 +110,7 @@ export function createPlaid(settings: PlaidSettings): Plaid {
           'PLAID-CLIENT-ID': credentialHeader('Plaid client id', settings.clientId),
           'PLAID-SECRET': credentialHeader('Plaid secret', settings.secret),
         },
-        httpAgent: new HttpAgent(agentOptions),
-        httpsAgent: new HttpsAgent(agentOptions),
+        ...createAgents(settings.connectTimeoutMs),
         proxy: false,
         maxRedirects: 0,
         maxContentLength: ANSWER_MAX_BYTES,
@@ -131,29 +149,44 @@ export function createPlaid(settings: PlaidSettings): Plaid {
   const createLinkToken = (request: LinkTokenCreateRequest, options: CallOptions | undefined) =>
     call('/link/token/create', options, (send) => api.linkTokenCreate(request, send), linkTokenOf);
 
-  const shownInLink = { client_name: clientName, language: 'en', country_codes: [CountryCode.Us] };
+  const shownInLink = (shown: { language?: string; redirectUri?: string }) => {
+    const redirectUri = shown.redirectUri ?? link.redirectUri;
+    return {
+      client_name: link.clientName ?? 'This Application',
+      language: shown.language ?? link.language ?? 'en',
+      country_codes: countryCodes,
+      ...(redirectUri !== undefined && { redirect_uri: redirectUri }),
+      ...(link.customization !== undefined && { link_customization_name: link.customization }),
+    };
+  };
 
   return {
-    createLinkToken: ({ userId, webhookUrl }, options) =>
+    createLinkToken: ({ userId, webhookUrl, ...shown }, options) =>
       createLinkToken(
         {
-          ...shownInLink,
+          ...shownInLink(shown),
           user: { client_user_id: userId },
           products: [Products.Transactions],
-          transactions: { days_requested: DAYS_REQUESTED },
+          transactions: { days_requested: daysRequested },
+          account_filters: {
+            depository: {
+              account_subtypes: [DepositoryAccountSubtype.Checking, DepositoryAccountSubtype.Savings],
+            },
+          },
           webhook: webhookUrl,
         },
         options,
       ),
 
     // Plaid refuses products and their blocks in update mode, and ignores a webhook there.
-    createUpdateLinkToken: ({ userId, accessToken }, options) =>
+    createUpdateLinkToken: ({ userId, accessToken, asksConsent = false, ...shown }, options) =>
       createLinkToken(
         {
-          ...shownInLink,
+          ...shownInLink(shown),
           user: { client_user_id: userId },
           access_token: accessToken,
           update: { account_selection_enabled: true },
+          ...(asksConsent && { additional_consented_products: [Products.Transactions] }),
         },
         options,
       ),
@@ -182,8 +215,8 @@ export function createPlaid(settings: PlaidSettings): Plaid {
         (body) => itemOf(body, 'POST /item/get'),
       ),
 
-    createProcessorToken: ({ accessToken, accountId }, options) =>
-      call(
+    createProcessorToken: async ({ accessToken, accountId }, options) => {
+      const processorToken = await call(
         '/processor/token/create',
         options,
         (send) =>
@@ -195,11 +228,22 @@ export function createPlaid(settings: PlaidSettings): Plaid {
             },
             send,
           ),
-        (body) => {
-          const processorToken = textOf(body.processor_token);
-          return processorToken ? { processorToken } : undefined;
-        },
-      ),
+        (body) => textOf(body.processor_token),
+      );
+      if (processorPermissions === 'transactions') {
+        await call(
+          '/processor/token/permissions/set',
+          options,
+          (send) =>
+            api.processorTokenPermissionsSet(
+              { processor_token: processorToken, products: [Products.Transactions] },
+              send,
+            ),
+          () => true,
+        );
+      }
+      return { processorToken };
+    },
 
     removeItem: async ({ accessToken }, options) => {
       try {
@@ -235,7 +279,7 @@ export function createPlaid(settings: PlaidSettings): Plaid {
                 ...(webhookUrl !== undefined && { webhook: webhookUrl }),
                 override_username: SANDBOX_BANK.username,
                 override_password: SANDBOX_BANK.password,
-                transactions: { days_requested: DAYS_REQUESTED },
+                transactions: { days_requested: daysRequested },
               },
             },
             send,
@@ -248,22 +292,32 @@ export function createPlaid(settings: PlaidSettings): Plaid {
   };
 }
 
+function countryCode(code: string): CountryCode {
+  const country = COUNTRIES.find((known) => known === code);
+  if (country === undefined) throw new Error(`Plaid does not know the country ${code}`);
+  return country;
+}
+
 /** An answer other than 2xx, Plaid's error object or a gateway's page, cut down to what is safe to keep. */
 function refused(operation: string, status: number, headers: unknown, data: unknown): ProviderError {
   const body = isRecord(data) ? data : {};
   const errorCode = safeErrorCode(body.error_code);
+  const errorType = textOf(body.error_type);
   const retryAfter = isRecord(headers) ? textOf(headers['retry-after']) : undefined;
   const retryAfterMs =
     status === 429 || status === 503 ? parseRetryAfterMs(retryAfter, Date.now()) : undefined;
+  const failureClass = classifyPlaidError({ status, errorCode, errorType, operation });
+  const foreign = !isPassing(failureClass) && errorCode === undefined && errorType === undefined;
   return new ProviderError({
     provider: 'plaid',
     operation,
-    failureClass: classifyPlaidError({ status, errorCode, errorType: textOf(body.error_type), operation }),
+    failureClass,
     code: errorCode ?? `HTTP_${status}`,
     status,
     ...providerRequestId(body.request_id, REQUEST_ID),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
-    ambiguous: status >= 500,
+    ambiguous: status >= 500 || status === 408 || status === 425 || foreign,
+    ...(foreign && { foreign }),
   });
 }
 

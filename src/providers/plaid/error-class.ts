@@ -118,6 +118,6 @@ export function classifyPlaidError({
 }
 
 function classOfStatus(status: number | undefined): FailureClass {
-  if (status === undefined || status >= 500) return 'transient';
+  if (status === undefined || status >= 500 || status === 408 || status === 425) return 'transient';
   return status === 429 ? 'rate_limited' : 'rejected';
 }

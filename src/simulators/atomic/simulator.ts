@@ -85,7 +85,11 @@ export async function startAtomicSimulator(options: AtomicSimulatorOptions): Pro
   const settings: AtomicSettings = { ...DEFAULT_ATOMIC_SETTINGS, ...options.settings };
   const ids = createIds(options.seed);
   const ledger = new Ledger<AtomicEffect>({ now });
-  const server = createSimulatorServer({ ledger, unknownRoute: unknownAtomicRoute });
+  const server = createSimulatorServer({
+    ledger,
+    unknownRoute: unknownAtomicRoute,
+    refusalBody: (status) => ({ code: status * 100, message: 'As the fault says.' }),
+  });
   const { faults, schedule } = server;
   const results = new ResultOverrides();
   const links = new AtomicLinks({

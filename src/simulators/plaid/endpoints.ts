@@ -21,6 +21,8 @@ export interface PlaidEndpointsOptions {
   environment: 'sandbox' | 'production';
   ids: IdGenerator;
   now: () => number;
+  /** URIs that a Link token may name; undefined lets all pass. */
+  redirectUris: readonly string[] | undefined;
   ledger: Ledger<PlaidEffect>;
   items: PlaidItems;
   keys: WebhookKeys;
@@ -71,6 +73,13 @@ export function registerPlaidEndpoints(server: SimulatorServer, options: PlaidEn
     } else if (input.transactions && !input.products.includes('transactions')) {
       throw new PlaidRefusal('INVALID_FIELD', 'transactions is set, but products lacks it');
     }
+    if (mode === 'update' && input.account_filters) {
+      throw new PlaidRefusal('INVALID_FIELD', 'account_filters has no place in update mode');
+    }
+    const { redirectUris } = options;
+    if (input.redirect_uri !== undefined && redirectUris && !redirectUris.includes(input.redirect_uri)) {
+      throw new PlaidRefusal('INVALID_FIELD', 'redirect_uri is not on the list of allowed URIs');
+    }
     const lifeMs = mode === 'update' ? UPDATE_LINK_TOKEN_LIFE_MS : LINK_TOKEN_LIFE_MS;
     ledger.effect('link_token_created', input.user?.client_user_id, {
       mode,
@@ -82,8 +91,12 @@ export function registerPlaidEndpoints(server: SimulatorServer, options: PlaidEn
         ? {
             products: (input.products ?? []).join(','),
             daysRequested: input.transactions?.days_requested ?? 90,
+            accountSubtypes: (input.account_filters?.depository?.account_subtypes ?? []).join(','),
           }
-        : { accountSelection: input.update?.account_selection_enabled ?? false }),
+        : {
+            accountSelection: input.update?.account_selection_enabled ?? false,
+            consents: (input.additional_consented_products ?? []).join(','),
+          }),
     });
     return {
       link_token: `link-${environment}-${ids.uuid()}`,
@@ -141,6 +154,15 @@ export function registerPlaidEndpoints(server: SimulatorServer, options: PlaidEn
     if (!item.accounts.some((account) => account.accountId === input.account_id)) throw noSuchAccount();
     return { processor_token: items.createProcessorToken(item, input.account_id) };
   });
+
+  endpoint(
+    '/processor/token/permissions/set',
+    PLAID_REQUESTS.processorTokenPermissionsSet,
+    ({ processor_token: token, products }) => {
+      items.restrictProcessorToken(token, products);
+      return {};
+    },
+  );
 
   endpoint('/item/remove', PLAID_REQUESTS.itemRemove, (input) => {
     items.remove(items.byAccessToken(input.access_token, { evenRevoked: true }));

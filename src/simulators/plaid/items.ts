@@ -11,6 +11,7 @@ export type PlaidEffect =
   | 'item_removed'
   | 'item_revoked'
   | 'processor_token_created'
+  | 'processor_token_restricted'
   | 'webhook_sent';
 
 const PUBLIC_TOKEN_LIFE_MS = 30 * 60_000;
@@ -180,6 +181,18 @@ export class PlaidItems {
     const { itemId } = item;
     ledger.effect('processor_token_created', item.userId, { itemId, accountId, token: fingerprint(token) });
     return token;
+  }
+
+  /** What the processor may read by the token; an empty list is everything. */
+  restrictProcessorToken(token: string, products: readonly string[]): void {
+    const item = this.#byProcessorToken.get(token);
+    if (!item)
+      throw new PlaidRefusal('INVALID_PROCESSOR_TOKEN', 'no processor token matches the one supplied');
+    this.#options.ledger.effect('processor_token_restricted', item.userId, {
+      itemId: item.itemId,
+      token: fingerprint(token),
+      products: products.join(','),
+    });
   }
 
   /** Whether the Item lives and still has the account that the token is for. */

@@ -88,7 +88,13 @@ export const PLAID_REQUESTS = {
     link_customization_name: z.string().optional(),
     redirect_uri: z.string().optional(),
     android_package_name: z.string().optional(),
-    account_filters: z.record(z.string(), z.unknown()).optional(),
+    account_filters: z
+      .strictObject({
+        depository: z
+          .strictObject({ account_subtypes: z.array(z.enum(['all', 'checking', 'savings'])).min(1) })
+          .optional(),
+      })
+      .optional(),
     hosted_link: z.record(z.string(), z.unknown()).optional(),
     update: z
       .strictObject({
@@ -112,6 +118,7 @@ export const PLAID_REQUESTS = {
     account_id: text,
     processor: text,
   }),
+  processorTokenPermissionsSet: z.strictObject({ ...credentials, processor_token: text, products }),
   itemRemove: z.strictObject({
     ...credentials,
     access_token: text,

@@ -41,6 +41,8 @@ export interface PlaidSimulatorOptions {
   environment?: 'sandbox' | 'production';
   /** What a call on a removed Item is refused with. Default `ITEM_NOT_FOUND`. */
   removedItemError?: 'ITEM_NOT_FOUND' | 'INVALID_ACCESS_TOKEN';
+  /** URIs that a Link token may name as `redirect_uri`, as the Dashboard keeps them. Default: any. */
+  redirectUris?: readonly string[];
   /** When set, a new Item gets INITIAL_UPDATE at once and HISTORICAL_UPDATE so long after it. */
   historyDelayMs?: number;
   /** Default Plaid's own: 30 s, then four times as long each time, six in all. */
@@ -229,6 +231,7 @@ export async function startPlaidSimulator(options: PlaidSimulatorOptions): Promi
     environment,
     ids,
     now,
+    redirectUris: options.redirectUris,
     ledger,
     items,
     keys,

@@ -9,7 +9,7 @@ const faultKindSchema = z.union([
   z.literal('html'),
   /** Never answered; the connection stays open until the caller gives up. */
   z.literal('hang'),
-  /** This answer; a string is sent as it is, anything else as JSON. */
+  /** This answer; a string is sent as it is, anything else as JSON. Without a body, the provider's own for it. */
   z.strictObject({
     status: z.int().min(200).max(599),
     body: z.unknown().optional(),

@@ -34,6 +34,8 @@ export interface SimulatorServerOptions<Name extends string> {
   isPlaidError?: (code: string) => boolean;
   /** The answer to a fault `{ plaidError }`. */
   plaidErrorAnswer?: (code: string) => Answer;
+  /** The provider's own body of an injected status, where the fault gives none. Default: nothing. */
+  refusalBody?: (status: number) => object;
   /** Any method and path that no operation has. */
   unknownRoute: Operation;
 }
@@ -101,7 +103,7 @@ export function createSimulatorServer<Name extends string>(
       return { kind: 'answer', answer };
     }
     if ('status' in kind) {
-      const { status, body = '', headers = {} } = kind;
+      const { status, body = options.refusalBody?.(status) ?? '', headers = {} } = kind;
       const answer: Answer =
         typeof body === 'string' ? { status, headers, payload: body } : jsonAnswer(status, body, headers);
       return { kind: 'answer', answer };

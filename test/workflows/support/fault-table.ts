@@ -73,6 +73,16 @@ const PAGE: FaultKind = {
   headers: { 'content-type': 'text/html' },
 };
 
+/** A refusal by a gateway on the way: not in the provider's words, so it says nothing of the call. */
+const gatewayPage = (code: number): Pick<FaultRow, 'fault' | 'kind'> => ({
+  fault: `a gateway's page as a ${code}`,
+  kind: {
+    status: code,
+    body: '<html><body>No.</body></html>',
+    headers: { 'content-type': 'text/html' },
+  },
+});
+
 /** Faults of the line, which any step meets: each passes, at the second attempt. */
 export const LINE_FAULTS: readonly FaultRow[] = [
   { fault: 'reset before', kind: 'reset-before', outcome: passes(2) },
@@ -80,6 +90,10 @@ export const LINE_FAULTS: readonly FaultRow[] = [
   { fault: 'truncated', kind: 'truncated', outcome: passes(2) },
   { fault: "a gateway's page", kind: 'html', outcome: passes(2) },
   { fault: "a gateway's page as a 200", kind: PAGE, outcome: passes(2) },
+  { ...gatewayPage(403), outcome: passes(2) },
+  { ...gatewayPage(404), outcome: passes(2) },
+  { ...status(408), outcome: passes(2) },
+  { ...status(425), outcome: passes(2) },
   { fault: 'no answer in time', kind: 'hang', outcome: passes(2) },
 ];
 
