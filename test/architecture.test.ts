@@ -136,6 +136,12 @@ const ROOMS: Readonly<Record<string, Room>> = {
     typePackages: ['@temporalio/envconfig'],
   },
 
+  'src/operator': {
+    rooms: ['src/contract', 'src/encryption', 'src/temporal', 'src/providers', 'src/link-client'],
+    typesOf: ['src/settings'],
+    packages: ['@temporalio/client', '@temporalio/common', '@temporalio/proto'],
+  },
+
   'src/commands': {
     rooms: [
       'src/contract',
@@ -144,12 +150,14 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'src/temporal',
       'src/providers',
       'src/settings',
+      'src/link-client',
       'src/http/server',
       'src/process',
       'src/worker',
       'src/local',
+      'src/operator',
     ],
-    packages: ['@temporalio/worker', 'pino'],
+    packages: ['@temporalio/client', '@temporalio/worker', 'pino'],
   },
 };
 /** The only files that read the environment. */
@@ -162,6 +170,7 @@ const PRODUCTION_ENTRIES = [
   'src/commands/api.ts',
   'src/commands/worker.ts',
   'src/commands/codec.ts',
+  'src/commands/links.ts',
   'src/link-client/index.ts',
 ];
 

@@ -81,7 +81,8 @@ export async function runEntry<Settings extends ProcessSettings>(entry: Entry<Se
     const signal = await Promise.race([asked.promise, running.ended ?? asked.promise]);
     if (signal === 'SIGTERM') await running.drain?.();
     await running.close();
-    process.exit(0);
+    // A command may have set another code.
+    process.exit();
   } catch (error) {
     if (asked.signal.aborted && isAbort(error)) process.exit(0);
     const isForPeople = error instanceof StartError;

@@ -1,5 +1,13 @@
 /** The settings of each process, as functions of the environment. Each throws `SettingsError` with every problem at once. */
-import { apiSchema, callersSchema, codecSchema, commandSchema, localSchema, workerSchema } from './schemas';
+import {
+  apiSchema,
+  callersSchema,
+  codecSchema,
+  commandSchema,
+  linksSchema,
+  localSchema,
+  workerSchema,
+} from './schemas';
 
 export type { Env } from './environment';
 export { SettingsError } from './settings-error';
@@ -13,3 +21,5 @@ export const readCodecSettings = codecSchema.read;
 export const readLocalSettings = localSchema.read;
 /** Of the commands that only talk to Temporal. */
 export const readCommandSettings = commandSchema.read;
+/** Of `npm run links`. */
+export const readLinksSettings = linksSchema.read;

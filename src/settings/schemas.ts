@@ -275,6 +275,33 @@ export const workerSchema = schemaOf({ ...shared, plaid, atomic, work });
 export const codecSchema = schemaOf({ ...shared, codec });
 /** Commands that only talk to Temporal: `keys`, `search-attributes`. */
 export const commandSchema = schemaOf(shared);
+/** `links`: what finds and moves links; the credentials of the providers are for `forget` alone. */
+export const linksSchema = schemaOf({
+  ...shared,
+  resultOverdueAfterMs: work.link.resultOverdueAfterMs,
+  sealingPublicKeys,
+  sealingKeys: work.sealingKeys,
+  plaid: from(
+    {
+      credentials: allOrNone({
+        clientId: optional('PLAID_CLIENT_ID', plaidClientId),
+        secret: optional('PLAID_SECRET', plaidSecret),
+      }),
+      use: plaidUse,
+    },
+    ({ credentials, use }) => credentials && { ...credentials, ...use },
+  ),
+  atomic: from(
+    {
+      credentials: allOrNone({
+        apiKey: optional('ATOMIC_API_KEY', atomicApiKey),
+        apiSecret: optional('ATOMIC_API_SECRET', atomicApiSecret),
+      }),
+      use: atomicUse,
+    },
+    ({ credentials, use }) => credentials && { ...credentials, ...use },
+  ),
+});
 /** `start` and `demo`: everything at once, on one machine; what is left out is simulated or made up. */
 export const localSchema = schemaOf({
   ...shared,

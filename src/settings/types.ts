@@ -5,6 +5,7 @@ import type {
   callersSchema,
   codecSchema,
   commandSchema,
+  linksSchema,
   localSchema,
   workerSchema,
 } from './schemas';
@@ -14,6 +15,7 @@ export type WorkerSettings = SettingsOf<typeof workerSchema>;
 export type CodecSettings = SettingsOf<typeof codecSchema>;
 export type LocalSettings = SettingsOf<typeof localSchema>;
 export type ProcessSettings = SettingsOf<typeof commandSchema>;
+export type LinksSettings = SettingsOf<typeof linksSchema>;
 export type CallerSecrets = SettingsOf<typeof callersSchema>;
 
 export type TemporalSettings = ProcessSettings['temporal'];

@@ -1,0 +1,62 @@
+import { parseArgs } from 'node:util';
+import { isJob, type Job } from '../../contract/jobs';
+import { userIdSchema } from '../../contract/schemas';
+import { StartError } from '../../process/start-error';
+
+/** What follows the name of a command. */
+export interface LinksArguments {
+  userId?: string;
+  job?: Job;
+  /** Of Temporal's visibility, on open links. */
+  query?: string;
+  dryRun: boolean;
+  yes: boolean;
+  json: boolean;
+  /** Links a second. */
+  pace: number;
+}
+
+const DEFAULT_PACE = 50;
+
+/** Throws {@link StartError} with what is wrong. */
+export function readArguments(args: readonly string[]): LinksArguments {
+  const { positionals, values } = parsed(args);
+  const [userId, job, ...rest] = positionals;
+  if (rest.length > 0) throw new StartError(`Too many arguments: ${rest.join(' ')}`);
+  if (userId !== undefined && !userIdSchema.safeParse(userId).success) {
+    throw new StartError('The user id must be 1 to 128 of A-Z a-z 0-9 _ . : -');
+  }
+  if (job !== undefined && !isJob(job)) throw new StartError(`No such job: ${job}`);
+  const pace = Number(values.pace ?? DEFAULT_PACE);
+  if (!(pace > 0 && pace <= 1_000)) throw new StartError('--pace must be 1 to 1000 links a second');
+  if (userId !== undefined && values.query !== undefined) {
+    throw new StartError('Name one user, or a --query, not both.');
+  }
+  return {
+    ...(userId !== undefined && { userId }),
+    ...(job !== undefined && { job }),
+    ...(values.query !== undefined && { query: values.query }),
+    dryRun: values['dry-run'],
+    yes: values.yes,
+    json: values.json,
+    pace,
+  };
+}
+
+function parsed(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        query: { type: 'string' },
+        'dry-run': { type: 'boolean', default: false },
+        yes: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+        pace: { type: 'string' },
+      },
+    });
+  } catch (error) {
+    throw new StartError(error instanceof Error ? error.message : 'The arguments could not be read.');
+  }
+}

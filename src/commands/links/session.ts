@@ -1,0 +1,115 @@
+import { Client, type Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
+import pino from 'pino';
+import { SafeError } from '../../contract/safe-error';
+import { createDataConverter } from '../../encryption/data-converter';
+import type { KeyRing } from '../../encryption/key-ring';
+import { LinkClient } from '../../link-client/link-client';
+import { createPayloadReader, type PayloadReader } from '../../operator/links/payload-reader';
+import { runEntry } from '../../process/run-entry';
+import { keyRingOf } from '../../process/wiring';
+import { readLinksSettings } from '../../settings/read-settings';
+import type { LinksSettings } from '../../settings/types';
+import { connectTemporal } from '../../temporal/connection';
+import { EXIT } from './exit-codes';
+import { printJson } from './output';
+
+/** What a command works with. */
+export interface LinksSession {
+  settings: LinksSettings;
+  connection: Connection;
+  namespace: string;
+  taskQueue: string;
+  keyRing: KeyRing;
+  links: LinkClient;
+  read: PayloadReader;
+}
+
+/** A whole command takes no longer than this at Temporal's side; `links` of a thousand users need minutes. */
+const CALL_TIMEOUT_MS = 10 * 60_000;
+const CONNECT_TIMEOUT_MS = 3_000;
+
+/** Runs a command to its end, and the process with it. `work` answers the exit code. */
+export function runLinksCommand(
+  { json }: { json: boolean },
+  work: (session: LinksSession) => Promise<number>,
+): Promise<void> {
+  return runEntry({
+    name: 'links',
+    readSettings: readLinksSettings,
+    logLevel: 'error',
+    logTo: pino.destination(2),
+    async start({ settings, logger }) {
+      const { connectConfig, namespace, taskQueue } = settings.temporal;
+      const keyRing = await keyRingOf(settings.temporal, logger);
+      const connection = await connectTemporal({ connectConfig });
+      const client = new Client({
+        connection,
+        namespace,
+        dataConverter: createDataConverter({ keyRing, namespace }),
+      });
+      const session: LinksSession = {
+        settings,
+        connection,
+        namespace,
+        taskQueue,
+        keyRing,
+        links: new LinkClient({ client, keyRing, taskQueue }),
+        read: createPayloadReader(keyRing, namespace),
+      };
+      const run = async () => {
+        try {
+          await connection.withDeadline(Date.now() + CONNECT_TIMEOUT_MS, () =>
+            connection.workflowService.describeNamespace({ namespace }),
+          );
+          process.exitCode = await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => work(session));
+        } catch (error) {
+          process.exitCode = report(error, json, connectConfig.connectionOptions.address, namespace);
+        }
+      };
+      return { ended: run(), close: () => connection.close() };
+    },
+  });
+}
+
+/** Says what went wrong, as JSON on standard output or as a line on standard error. */
+function report(error: unknown, json: boolean, address: string | undefined, namespace: string): number {
+  const { code, message, exitCode } = described(error, address ?? 'localhost:7233', namespace);
+  if (json) printJson({ error: { code, message } });
+  else process.stderr.write(`links: ${message}\n`);
+  return exitCode;
+}
+
+const GRPC = { invalidArgument: 3, deadlineExceeded: 4, notFound: 5, unavailable: 14 } as const;
+
+function described(
+  error: unknown,
+  address: string,
+  namespace: string,
+): { code: string; message: string; exitCode: number } {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  if (isGrpcServiceError(cause)) {
+    if (cause.code === GRPC.unavailable || cause.code === GRPC.deadlineExceeded) {
+      const message = `Temporal at ${address} did not answer. Check TEMPORAL_ADDRESS, and that it runs.`;
+      return { code: 'temporal_unavailable', message, exitCode: EXIT.temporalAway };
+    }
+    if (cause.code === GRPC.notFound) {
+      const message = `Not found in namespace ${namespace}: ${cause.details}`;
+      return { code: 'not_found', message, exitCode: EXIT.failed };
+    }
+    if (cause.code === GRPC.invalidArgument) {
+      return { code: 'invalid_request', message: cause.details, exitCode: EXIT.failed };
+    }
+    return { code: 'temporal_unavailable', message: cause.details, exitCode: EXIT.failed };
+  }
+  if (error instanceof SafeError) {
+    const code: unknown = Reflect.get(error, 'code');
+    return {
+      code: typeof code === 'string' ? code : 'invalid_request',
+      message: error.message,
+      exitCode: code === 'temporal_unavailable' ? EXIT.temporalAway : EXIT.failed,
+    };
+  }
+  const message =
+    error instanceof Error ? `${error.name}: something unexpected went wrong.` : 'Unknown error.';
+  return { code: 'internal_error', message, exitCode: EXIT.failed };
+}

@@ -1,0 +1,153 @@
+/** Why a link stands still, and what helps: a pure function of what Temporal knows of it. */
+import { FAILURES, type FailureCode, isFailureCode } from '../../contract/failures';
+import type { LinkFacts, PendingStep, PendingTask } from './link-facts';
+import type { LinkRow, Move } from './link-row';
+import { isoOf } from './temporal-values';
+
+export interface DiagnosisContext {
+  nowMs: number;
+  /** As `RESULT_OVERDUE_AFTER`: a webhook is waited for that long before anybody asks. */
+  resultOverdueAfterMs: number;
+  /** Workers that poll the queue for workflow tasks. */
+  pollers: number;
+}
+
+/** Work that no worker has taken for this long is waiting for one; a busy worker takes it sooner. */
+export const UNTAKEN_AFTER_MS = 2_000;
+
+/** As `UnknownKeyError` says it. */
+const MISSING_KEY = /ENCRYPTION_KEYS has no key with the id "([A-Za-z0-9_-]{1,32})"/;
+
+type Finding = Pick<LinkRow, 'code' | 'cause' | 'move' | 'command'> & { since: string };
+
+/** The row of a link that is stuck; undefined for one that waits for its user, or as it should. */
+export function diagnose(facts: LinkFacts, context: DiagnosisContext): LinkRow | undefined {
+  const finding = findingOf(facts, context);
+  if (!finding) return undefined;
+  const { since, code, cause, move, command } = finding;
+  return { userId: facts.userId, state: facts.state, since, code, cause, move, command };
+}
+
+function findingOf(facts: LinkFacts, context: DiagnosisContext): Finding | undefined {
+  const { task, steps, status } = facts;
+  if (status !== 'open') return undefined;
+  const failing = task?.failure && failingTask(task, task.failure);
+  if (failing) return failing;
+  const untaken = [task, ...steps].find((work) => isUntaken(work, context));
+  if (untaken) return withoutWorker(facts, untaken.since, context);
+  const step = worstStep(steps);
+  if (step) return tryingStep(facts, step);
+  if (facts.state === 'needs_attention') return undefined;
+  return indexedError(facts) ?? overdueResult(facts, context);
+}
+
+/** Whether work waits for a worker that does not come; with nobody polling there is nothing to wait for. */
+export function isUntaken(
+  work: Pick<PendingStep, 'untakenMs'> | undefined,
+  { pollers }: Pick<DiagnosisContext, 'pollers'>,
+): boolean {
+  return work?.untakenMs !== undefined && (pollers === 0 || work.untakenMs >= UNTAKEN_AFTER_MS);
+}
+
+function failingTask(task: PendingTask, failure: NonNullable<PendingTask['failure']>): Finding {
+  const { since, attempt } = task;
+  const said = failure.message?.split('\n')[0];
+  const shared = { since, move: 'operator' } as const;
+  const keyId = MISSING_KEY.exec(failure.message ?? '')?.[1];
+  if (keyId !== undefined) {
+    return {
+      ...shared,
+      code: 'key_missing',
+      cause: `The workers lack the key ${keyId}, under which the link is encrypted.`,
+      command: `npm run worker, with ${keyId} in ENCRYPTION_KEYS again`,
+    };
+  }
+  if (failure.lackedKeyId !== undefined) {
+    return {
+      ...shared,
+      code: 'key_missing',
+      cause: `The workers encrypt under the key ${failure.lackedKeyId}, which is not in ENCRYPTION_KEYS here: the processes do not have the same keys.`,
+      command: 'npm run worker, with the same ENCRYPTION_KEYS as everywhere',
+    };
+  }
+  if (failure.nondeterminism) {
+    return {
+      ...shared,
+      code: 'code_mismatch',
+      cause: `The workers' build does not fit the link's history${said === undefined ? '' : `: ${said}`}`,
+      command: 'start the build before, or one with a patch: npm run worker',
+    };
+  }
+  return {
+    ...shared,
+    code: 'task_failing',
+    cause: `Its workflow task fails, attempt ${attempt}${said === undefined ? '' : `: ${said}`}`,
+    command: 'see the log of npm run worker',
+  };
+}
+
+function withoutWorker({ taskQueue }: LinkFacts, since: string, { pollers }: DiagnosisContext): Finding {
+  const cause =
+    pollers === 0
+      ? `No worker polls the task queue ${taskQueue}.`
+      : `Work waits on the task queue ${taskQueue}, and no worker takes it: none is alive, all are busy, or their build is not promoted.`;
+  return { since, code: 'no_worker', cause, move: 'operator', command: 'npm run worker' };
+}
+
+/** What an operator has to do comes first, then what has been tried for longest. */
+function worstStep(steps: readonly PendingStep[]): PendingStep | undefined {
+  const troubled = steps.filter(({ lastFailure, paused }) => lastFailure !== undefined || paused);
+  const weight = ({ lastFailure, paused }: PendingStep) =>
+    paused || lastFailure?.type === 'configuration_error' ? 0 : 1;
+  return troubled.toSorted((a, b) => weight(a) - weight(b) || a.since.localeCompare(b.since))[0];
+}
+
+function tryingStep({ userId }: LinkFacts, step: PendingStep): Finding {
+  const { name, attempt, since, lastFailure, nextAttemptAt, paused } = step;
+  const command = `npm run links -- retry ${userId} --yes`;
+  if (paused) return { since, code: 'paused', cause: `${name} is paused.`, move: 'operator', command };
+  const code: FailureCode = isFailureCode(lastFailure?.type) ? lastFailure.type : 'internal_error';
+  const next = nextAttemptAt === undefined ? '' : `, the next at ${nextAttemptAt.slice(11, 19)}Z`;
+  const said = lastFailure?.message ?? FAILURES[code].message;
+  const cause = `${name}, ${attempt} attempts${next}: ${said}`;
+  return { since, code, cause, move: moveOf(code, step), command };
+}
+
+function moveOf(code: FailureCode, { name, lastFailure }: PendingStep): Move {
+  if (code === 'bank_unavailable') return 'bank';
+  if (code !== 'provider_unavailable') return 'operator';
+  const atAtomic = /ProcessorLink$|^fetchJobResult$/.test(name);
+  return lastFailure?.provider === 'plaid' || !atAtomic ? 'plaid' : 'atomic';
+}
+
+/** Nothing is pending, and yet the index has an error: a job that failed, or a step that waits for its next attempt. */
+function indexedError(facts: LinkFacts): Finding | undefined {
+  const { userId, stateSince: since, errorCode } = facts;
+  if (!isFailureCode(errorCode)) return undefined;
+  const cause = FAILURES[errorCode].message;
+  const waits = errorCode === 'provider_unavailable' || errorCode === 'bank_unavailable';
+  if (waits && facts.state !== 'linked') {
+    const move = errorCode === 'bank_unavailable' ? 'bank' : 'plaid';
+    return { since, code: errorCode, cause, move, command: `npm run links -- why ${userId}` };
+  }
+  return {
+    since,
+    code: errorCode,
+    cause,
+    move: 'operator',
+    command: `npm run links -- rerun ${userId} --yes`,
+  };
+}
+
+function overdueResult(facts: LinkFacts, context: DiagnosisContext): Finding | undefined {
+  const { userId, state, stateSince } = facts;
+  const dueMs = Date.parse(stateSince) + context.resultOverdueAfterMs;
+  if (state !== 'waiting' || context.nowMs < dueMs) return undefined;
+  return {
+    since: isoOf(dueMs),
+    code: 'result_overdue',
+    cause: 'No webhook of Atomic has come, and no result by poll.',
+    move: 'atomic',
+    command: `npm run links -- fetch ${userId} --yes`,
+  };
+}

@@ -1,0 +1,52 @@
+import type { Connection } from '@temporalio/client';
+import { SEARCH_ATTRIBUTES, WORKFLOW_TYPE } from '../../contract/names';
+
+const PAGE_SIZE = 1_000;
+const OPEN = `WorkflowType = '${WORKFLOW_TYPE}' AND ExecutionStatus = 'Running'`;
+/** What can be seen of trouble in the index alone. */
+const TROUBLED =
+  `${SEARCH_ATTRIBUTES.linkError} IS NOT NULL OR TemporalReportedProblems IS NOT NULL ` +
+  `OR ${SEARCH_ATTRIBUTES.linkState} IS NULL OR ${SEARCH_ATTRIBUTES.linkState} NOT IN ('linked', 'needs_attention')`;
+
+export interface LinkIndex {
+  connection: Connection;
+  namespace: string;
+}
+
+/** A condition on open links, as Temporal's visibility takes it; `query` narrows it further. */
+export function openLinksQuery(query?: string): string {
+  return query === undefined ? OPEN : `${OPEN} AND (${query})`;
+}
+
+export function troubledLinksQuery(query?: string): string {
+  return `${openLinksQuery(query)} AND (${TROUBLED})`;
+}
+
+export async function countLinks({ connection, namespace }: LinkIndex, query: string): Promise<number> {
+  const { count } = await connection.workflowService.countWorkflowExecutions({ namespace, query });
+  return count.toNumber();
+}
+
+/** Workflow ids of at most `limit` links, newest first. */
+export async function findLinks(
+  { connection, namespace }: LinkIndex,
+  query: string,
+  limit: number = Number.POSITIVE_INFINITY,
+): Promise<string[]> {
+  const found: string[] = [];
+  let nextPageToken = new Uint8Array();
+  do {
+    const pageSize = Math.min(PAGE_SIZE, limit - found.length);
+    const page = await connection.workflowService.listWorkflowExecutions({
+      namespace,
+      query,
+      pageSize,
+      nextPageToken,
+    });
+    for (const { execution } of page.executions) {
+      if (execution?.workflowId) found.push(execution.workflowId);
+    }
+    nextPageToken = new Uint8Array(page.nextPageToken);
+  } while (nextPageToken.length > 0 && found.length < limit);
+  return found;
+}

@@ -1,0 +1,79 @@
+/** What an operator can do to one link. Each says what it did, in a few words. */
+import { randomBytes } from 'node:crypto';
+import { type Connection, isGrpcServiceError } from '@temporalio/client';
+import { JOBS, type Job } from '../../contract/jobs';
+import { workflowIdOf } from '../../contract/names';
+import type { LinkView } from '../../contract/schemas';
+import { isFinal } from '../../contract/states';
+import type { LinkClient } from '../../link-client/link-client';
+import { GRPC_STATUS } from '../../temporal/grpc-status';
+
+export interface RepairTools {
+  connection: Connection;
+  namespace: string;
+  links: LinkClient;
+}
+
+/** Who asks, as Temporal's histories and lists name it. */
+export const IDENTITY = 'processor-link links';
+
+/** Tries pending steps at once, paused ones too. Their attempts count from 1 again. */
+export async function retryLink({ connection, namespace }: RepairTools, userId: string): Promise<string> {
+  const execution = { workflowId: workflowIdOf(userId) };
+  const { pendingActivities } = await connection.workflowService.describeWorkflowExecution({
+    namespace,
+    execution,
+  });
+  const tried: string[] = [];
+  // One by one: a server before 1.30 resets none where it is asked for all.
+  for (const { activityId, activityType } of pendingActivities) {
+    if (!activityId) continue;
+    const request = { namespace, execution, id: activityId, identity: IDENTITY };
+    if (await resets(connection, request)) tried.push(activityType?.name ?? 'a step');
+  }
+  return tried.length === 0 ? 'no step is pending' : tried.join(', ');
+}
+
+/** Whether there was something to reset: a step may have ended meanwhile. */
+async function resets(
+  { workflowService }: Connection,
+  request: Parameters<Connection['workflowService']['resetActivity']>[0],
+): Promise<boolean> {
+  try {
+    await workflowService.resetActivity(request);
+    return true;
+  } catch (error) {
+    if (isGrpcServiceError(error) && error.code === GRPC_STATUS.NOT_FOUND) return false;
+    throw error;
+  }
+}
+
+/** Has the link ask Atomic now for each result that it waits for. */
+export async function fetchResults({ links }: RepairTools, userId: string): Promise<string> {
+  const view = await links.get(userId);
+  const jobs = jobsWhere(view, ({ state }) => state === 'registered');
+  for (const job of jobs) {
+    await links.signalAtomicWebhook(userId, { job, bodySha256: randomBytes(32).toString('hex') });
+  }
+  return jobs.length === 0 ? 'no job waits for a result' : jobs.join(', ');
+}
+
+/** Runs a job again, or without one each that failed. */
+export async function rerunJobs({ links }: RepairTools, userId: string, job?: Job): Promise<string> {
+  const jobs =
+    job === undefined ? jobsWhere(await links.get(userId), ({ state }) => state === 'failed') : [job];
+  for (const one of jobs) await links.runJob(userId, one);
+  return jobs.length === 0 ? 'no job has failed' : jobs.join(', ');
+}
+
+export async function unlink({ links }: RepairTools, userId: string): Promise<string> {
+  const { state } = await links.unlink(userId);
+  return isFinal(state) ? `was ${state}` : state;
+}
+
+function jobsWhere(view: LinkView, fits: (job: NonNullable<LinkView['jobs'][Job]>) => boolean): Job[] {
+  return JOBS.filter((job) => {
+    const record = view.jobs[job];
+    return record !== undefined && fits(record);
+  });
+}

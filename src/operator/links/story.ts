@@ -1,0 +1,146 @@
+/** What happened to a link, from its history: a line for each thing that an operator wants to know. */
+import type { WorkflowService } from '@temporalio/client';
+import type { temporal } from '@temporalio/proto';
+import { SEARCH_ATTRIBUTES } from '../../contract/names';
+import type { FactsReader } from './link-facts';
+import type { PayloadReader } from './payload-reader';
+import { type ReadFailure, readFailure } from './read-failure';
+import { indexedTexts, isoOf, millisecondsOf } from './temporal-values';
+
+export interface Happening {
+  /** ISO 8601. */
+  at: string;
+  what: string;
+}
+
+type History = Awaited<ReturnType<WorkflowService['getWorkflowExecutionHistory']>>['history'];
+type Event = NonNullable<NonNullable<History>['events']>[number];
+type Failure = temporal.api.failure.v1.IFailure;
+
+/** The story of a run, in its order. What is encrypted under a key that is missing is left out of it. */
+export async function readStory(
+  { connection, namespace, read }: FactsReader,
+  execution: { workflowId: string; runId?: string },
+): Promise<Happening[]> {
+  const teller = new Teller(read);
+  const story: Happening[] = [];
+  let nextPageToken = new Uint8Array();
+  do {
+    const page = await connection.workflowService.getWorkflowExecutionHistory({
+      namespace,
+      execution,
+      nextPageToken,
+    });
+    for (const event of page.history?.events ?? []) {
+      const what = await teller.tell(event);
+      if (what !== undefined) story.push({ at: isoOf(millisecondsOf(event.eventTime) ?? 0), what });
+    }
+    nextPageToken = new Uint8Array(page.nextPageToken);
+  } while (nextPageToken.length > 0);
+  return story;
+}
+
+/** The story in at most `lines`: the same thing many times is one, and the middle of a long one is left out. */
+export function shortened(story: readonly Happening[], lines: number): Happening[] {
+  const merged: (Happening & { times: number })[] = [];
+  for (const happening of story) {
+    const last = merged.at(-1);
+    if (last?.what === happening.what) merged[merged.length - 1] = { ...happening, times: last.times + 1 };
+    else merged.push({ ...happening, times: 1 });
+  }
+  const told = merged.map(({ at, what, times }) => ({
+    at,
+    what: times === 1 ? what : `${what} (${times} times)`,
+  }));
+  if (told.length <= lines) return told;
+  const first = told.slice(0, 2);
+  const last = told.slice(-(lines - 3));
+  const left = told.length - first.length - last.length;
+  return [...first, { at: last[0]?.at ?? '', what: `(${left} more before this)` }, ...last];
+}
+
+class Teller {
+  readonly #read: PayloadReader;
+  /** Names of activities, by the event that scheduled them. */
+  readonly #names = new Map<string, string>();
+
+  constructor(read: PayloadReader) {
+    this.#read = read;
+  }
+
+  async tell(event: Event): Promise<string | undefined> {
+    const started = event.workflowExecutionStartedEventAttributes;
+    if (started)
+      return started.continuedExecutionRunId ? 'goes on from the run before' : 'the link is started';
+    const scheduled = event.activityTaskScheduledEventAttributes;
+    if (scheduled) {
+      this.#names.set(String(event.eventId), scheduled.activityType?.name ?? 'a step');
+      return undefined;
+    }
+    const completed = event.activityTaskCompletedEventAttributes;
+    if (completed) return `${this.#name(completed.scheduledEventId)} is done`;
+    const failed = event.activityTaskFailedEventAttributes;
+    if (failed) return this.#failed(`${this.#name(failed.scheduledEventId)} fails for good`, failed.failure);
+    const late = event.activityTaskTimedOutEventAttributes;
+    if (late) return this.#failed(`${this.#name(late.scheduledEventId)} is given up`, late.failure);
+    const marker = event.markerRecordedEventAttributes;
+    if (marker) return this.#marker(marker);
+    const signal = event.workflowExecutionSignaledEventAttributes;
+    if (signal) return `signal ${signal.signalName}`;
+    const update = event.workflowExecutionUpdateAcceptedEventAttributes;
+    if (update) return `update ${update.acceptedRequest?.input?.name ?? ''}`.trimEnd();
+    const indexed = event.upsertWorkflowSearchAttributesEventAttributes;
+    if (indexed) return stateIn(indexed.searchAttributes?.indexedFields);
+    const task = event.workflowTaskFailedEventAttributes;
+    if (task) return this.#failed('the workflow task fails', task.failure);
+    if (event.workflowExecutionCancelRequestedEventAttributes) return 'unlink is asked for';
+    return this.#ending(event);
+  }
+
+  async #ending(event: Event): Promise<string | undefined> {
+    const failed = event.workflowExecutionFailedEventAttributes;
+    if (failed) return this.#failed('the link fails', failed.failure);
+    if (event.workflowExecutionCanceledEventAttributes) return 'the link is unlinked';
+    if (event.workflowExecutionCompletedEventAttributes) return 'the link is over';
+    if (event.workflowExecutionContinuedAsNewEventAttributes) return 'makes way for the next run';
+    const terminated = event.workflowExecutionTerminatedEventAttributes;
+    if (terminated) return `is terminated by ${terminated.identity || 'somebody'}: Atomic may still read`;
+    return event.workflowExecutionTimedOutEventAttributes ? 'times out: Atomic may still read' : undefined;
+  }
+
+  #name(scheduledEventId: { toString(): string } | null | undefined): string {
+    return this.#names.get(String(scheduledEventId)) ?? 'a step';
+  }
+
+  async #failed(what: string, failure: Failure | null | undefined): Promise<string> {
+    const said = inWords(await readFailure(failure, this.#read));
+    return said === '' ? what : `${what}: ${said}`;
+  }
+
+  /** A step that was tried at once, as a local activity. Core's own details are plain. */
+  async #marker(marker: NonNullable<Event['markerRecordedEventAttributes']>): Promise<string | undefined> {
+    const [data] = marker.details?.data?.payloads ?? [];
+    if (marker.markerName !== 'core_local_activity' || !data?.data) return undefined;
+    const details: unknown = JSON.parse(Buffer.from(data.data).toString('utf8'));
+    const name: unknown =
+      typeof details === 'object' && details !== null ? Reflect.get(details, 'activity_type') : undefined;
+    if (typeof name !== 'string' || name === 'readSettings') return undefined;
+    return marker.failure ? this.#failed(`${name} is tried`, marker.failure) : `${name} is done`;
+  }
+}
+
+type IndexedFields = Parameters<typeof indexedTexts>[0];
+
+function stateIn(fields: IndexedFields): string | undefined {
+  const [state] = indexedTexts(fields, SEARCH_ATTRIBUTES.linkState);
+  if (state === undefined) return undefined;
+  const [error] = indexedTexts(fields, SEARCH_ATTRIBUTES.linkError);
+  return error === undefined ? `state: ${state}` : `state: ${state}, ${error}`;
+}
+
+function inWords(failure: ReadFailure | undefined): string {
+  const { type, message } = failure ?? {};
+  const said = message?.split('\n')[0];
+  if (type === undefined || said?.startsWith(type)) return said ?? '';
+  return said === undefined ? type : `${type}: ${said}`;
+}

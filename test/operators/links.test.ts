@@ -1,0 +1,139 @@
+import { z } from 'zod';
+import { type Service, startService } from '../support/service';
+import { serviceBuild } from '../support/temporal';
+import { type CommandAnswer, runCommand } from './support/run-command';
+
+jest.setTimeout(180_000);
+
+const rowSchema = z.strictObject({
+  userId: z.string(),
+  state: z.string(),
+  since: z.iso.datetime(),
+  code: z.string(),
+  cause: z.string(),
+  move: z.string(),
+  command: z.string(),
+});
+const stuckSchema = z.strictObject({ links: z.array(rowSchema) });
+
+let build: string;
+let service: Service;
+
+beforeAll(async () => {
+  build = await serviceBuild();
+  service = await startService();
+});
+afterAll(() => service?.close());
+
+const links = (...args: string[]): Promise<CommandAnswer> =>
+  runCommand({ build, folder: service.folder, env: service.env }, 'links', args);
+
+/** The row of a user, once there is one. */
+async function rowOf(userId: string): Promise<z.output<typeof rowSchema>> {
+  const endMs = Date.now() + 30_000;
+  for (;;) {
+    const query = `WorkflowId = 'processor-link/${userId}'`;
+    const answer = await links('stuck', '--json', '--query', query);
+    expect(answer.code).toBe(0);
+    const [row] = stuckSchema.parse(answer.json()).links;
+    if (row) return row;
+    if (Date.now() > endMs) throw new Error(`${userId} is not stuck: ${answer.stdout}`);
+  }
+}
+
+/** The arguments of a command that a row names. */
+const argumentsOf = (command: string): string[] => command.replace(/^npm run links -- /, '').split(' ');
+
+it('names a step that fails, and tries it at once by the command that it names', async () => {
+  const fault = service.plaid.faults.add({
+    operation: '/processor/token/create',
+    times: 'always',
+    kind: { status: 500 },
+  });
+  const { userId } = await service.link();
+  const row = await rowOf(userId);
+  expect(row).toMatchObject({ code: 'provider_unavailable', move: 'plaid' });
+  expect(row.cause).toContain('createProcessorToken');
+  expect(row.cause).toContain('HTTP_500');
+  fault.remove();
+
+  const refused = await links(...argumentsOf(row.command).filter((word) => word !== '--yes'));
+  expect(refused.code).toBe(2);
+  expect(refused.stdout).toContain('Nothing was done');
+  const shown = await links(...argumentsOf(row.command), '--dry-run');
+  expect([shown.code, shown.stdout]).toEqual([0, expect.stringContaining(userId)]);
+  expect((await links(...argumentsOf(row.command))).code).toBe(0);
+  await service.call.linkWhen(userId, ({ state }) => state === 'linked');
+});
+
+it('tells the story of a link in lines of 80 columns, and says that nothing is to be done', async () => {
+  const { userId } = await service.link();
+  await service.call.linkWhen(userId, ({ state }) => state === 'linked');
+  const { code, stdout } = await links('why', userId);
+  const lines = stdout.trimEnd().split('\n');
+  expect(code).toBe(0);
+  expect(lines.length).toBeLessThanOrEqual(12);
+  expect(lines.filter((line) => line.length > 80)).toEqual([]);
+  expect(stdout).toContain('exchangePublicToken is done');
+  expect(stdout).toContain('It is as it should be');
+  const json = z.looseObject({ state: z.string(), code: z.null(), story: z.array(z.unknown()) });
+  expect(json.parse((await links('why', userId, '--json')).json()).state).toBe('linked');
+});
+
+it('asks Atomic now where a webhook was lost', async () => {
+  const quiet = await startService({ atomic: { webhookMode: 'none' } });
+  try {
+    const { userId } = await quiet.link({ jobs: ['employer-classification'] });
+    await quiet.call.linkWhen(userId, ({ jobs }) => jobs['employer-classification']?.state === 'registered');
+    await quiet.atomic.ledger.waitForEffect('webhook_dropped', { userId });
+    const tools = { build, folder: quiet.folder, env: quiet.env };
+    expect((await runCommand(tools, 'links', ['fetch', userId, '--yes'])).code).toBe(0);
+    await quiet.call.linkWhen(userId, ({ state }) => state === 'linked');
+  } finally {
+    await quiet.close();
+  }
+});
+
+it('runs a job that failed again', async () => {
+  const fault = service.atomic.faults.add({
+    operation: 'GET employer-matches',
+    times: 'always',
+    kind: { hugeBodyBytes: 1_100_000 },
+  });
+  const { userId } = await service.link({ jobs: ['employer-classification'] });
+  await service.call.linkWhen(userId, ({ jobs }) => jobs['employer-classification']?.state === 'failed');
+  fault.remove();
+  expect((await links('rerun', userId, '--yes')).code).toBe(0);
+  await service.call.linkWhen(userId, ({ jobs }) => jobs['employer-classification']?.state === 'completed');
+});
+
+it('unlinks every link of a query, by a batch of Temporal', async () => {
+  const [one, two] = [await service.link(), await service.link()];
+  for (const { userId } of [one, two]) {
+    await service.call.linkWhen(userId, ({ state }) => state === 'linked');
+  }
+  const query = `PlaidItemId IN ('${one.itemId}', '${two.itemId}')`;
+  const answer = await links('unlink', '--query', query, '--yes', '--json');
+  expect([answer.code, answer.json()]).toMatchObject([0, { action: 'unlink', total: 2, failed: 0 }]);
+  for (const { userId } of [one, two]) {
+    await service.call.linkWhen(userId, ({ state }) => state === 'unlinked');
+    expect(service.leftovers(userId)).toEqual([]);
+  }
+});
+
+it.each([
+  [['why', 'nobody'], 1, /Not found/],
+  [['stuck', '--query', 'Nonsense = 1'], 1, /Nonsense/],
+  [['retry'], 1, /Name a user/],
+  [['retry', 'a b'], 1, /user id/],
+  [['dance'], 1, /Usage/],
+])('refuses %j with %i', async (args, code, said) => {
+  const answer = await links(...args);
+  expect([answer.code, answer.stderr]).toEqual([code, expect.stringMatching(said)]);
+});
+
+it('says as JSON that Temporal is away, with a code of its own', async () => {
+  const env = { ...service.env, TEMPORAL_ADDRESS: '127.0.0.1:9' };
+  const answer = await runCommand({ build, folder: service.folder, env }, 'links', ['stuck', '--json']);
+  expect([answer.code, answer.json()]).toMatchObject([3, { error: { code: 'temporal_unavailable' } }]);
+});
