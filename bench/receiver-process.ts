@@ -36,6 +36,8 @@ function verifiedApp(): FastifyInstance {
   const links: LinkGateway = {
     start: nothing,
     get: nothing,
+    hasOpenLink: nothing,
+    chooseAccount: nothing,
     list: nothing,
     runJob: nothing,
     waitForJob: nothing,

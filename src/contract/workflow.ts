@@ -76,6 +76,14 @@ export interface JobReport {
   error?: LinkView['error'];
 }
 
+/** How Link is to look for one user, where that is not as the settings have it. */
+export interface LinkAppearance {
+  /** Where OAuth banks send the user back to: one of those that the Plaid Dashboard allows. */
+  redirectUri?: string;
+  /** Two letters, such as `en`. */
+  language?: string;
+}
+
 /** Update `createRepairLinkToken`: a Link token of update mode, sealed for LinkClient to open. */
 export interface RepairLinkTokenAnswer {
   sealedLinkToken: SealedToken;

@@ -2,6 +2,7 @@ import { Client, type Connection, type WorkflowClient, WorkflowNotFoundError } f
 import type { Job } from '../contract/jobs';
 import { DEFAULT_TASK_QUEUE, SIGNALS, UPDATES, workflowIdOf } from '../contract/names';
 import {
+  chooseAccountSchema,
   type JobResult,
   jobSchema,
   type LinkToken,
@@ -14,6 +15,8 @@ import {
 import { isFinal, isSettled } from '../contract/states';
 import type {
   AtomicWebhookSignal,
+  ChooseAccountUpdate,
+  LinkAppearance,
   PlaidWebhookSignal,
   RepairLinkTokenAnswer,
   RunJobUpdate,
@@ -153,6 +156,12 @@ export class LinkClient {
     return this.#run((deadline) => this.#reader.read(userId, deadline));
   }
 
+  /** Whether the user has a link that is open. Needs no worker and no key. */
+  async hasOpenLink(userId: string): Promise<boolean> {
+    parsed(userIdSchema, userId);
+    return this.#run((deadline) => this.#reader.isOpen(userId, deadline));
+  }
+
   /**
    * A page of links, one per user, the newest; by state, job and error code. From Temporal's index alone, so that it needs
    * no worker, and no link can hold it up.
@@ -215,8 +224,19 @@ export class LinkClient {
    * A Link token of update mode for a link that needs attention. Codes: `not_linked`, `not_needed`,
    * `provider_unavailable`, `configuration_error`.
    */
-  async createRepairLinkToken(userId: string): Promise<LinkToken> {
-    const answer = await this.#update<RepairLinkTokenAnswer>(userId, UPDATES.createRepairLinkToken);
+  async createRepairLinkToken(
+    userId: string,
+    { redirectUri, language }: LinkAppearance = {},
+  ): Promise<LinkToken> {
+    const appearance: LinkAppearance = {
+      ...(redirectUri !== undefined && { redirectUri }),
+      ...(language !== undefined && { language }),
+    };
+    const answer = await this.#update<RepairLinkTokenAnswer>(
+      userId,
+      UPDATES.createRepairLinkToken,
+      appearance,
+    );
     try {
       const linkToken = this.#sealer.open('linkToken', userId, answer.sealedLinkToken);
       return { linkToken, expiration: answer.expiration };
@@ -226,11 +246,25 @@ export class LinkClient {
   }
 
   /**
-   * The user has been through update mode: the link looks at the Item and goes on. Codes: `not_linked`, `not_needed`,
-   * `still_needs_attention`, `provider_unavailable`, `configuration_error`.
+   * The user has been through update mode: the link looks at the Item and goes on. `alreadyRepaired` where it needed no
+   * repair. Codes: `not_linked`, `still_needs_attention`, and what Plaid can answer.
    */
-  async confirmRepair(userId: string): Promise<LinkView> {
-    return this.#update<LinkView>(userId, UPDATES.confirmRepair);
+  async confirmRepair(userId: string): Promise<{ link: LinkView; alreadyRepaired: boolean }> {
+    try {
+      return { link: await this.#update<LinkView>(userId, UPDATES.confirmRepair), alreadyRepaired: false };
+    } catch (error) {
+      if (!(error instanceof LinkClientError && error.code === 'not_needed')) throw error;
+      return { link: await this.get(userId), alreadyRepaired: true };
+    }
+  }
+
+  /**
+   * The account that the user chose, where the link asks for one: of the view's `choices`. Codes: `account_not_found`,
+   * `not_needed`, `not_linked`.
+   */
+  async chooseAccount(userId: string, accountId: string): Promise<LinkView> {
+    const update: ChooseAccountUpdate = parsed(chooseAccountSchema, { accountId });
+    return this.#update<LinkView>(userId, UPDATES.chooseAccount, update);
   }
 
   /** Hands a webhook of Atomic's to the link. Taken for good once this resolves; needs no worker. */

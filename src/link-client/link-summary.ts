@@ -10,6 +10,7 @@ import type { LinkSummary } from '../contract/schemas';
 import { INDEXED_LINK_STATES, type IndexedLinkState, isFinal } from '../contract/states';
 import type { CallDeadline } from './call-deadline';
 import { inOrder } from './link-fingerprint';
+import { isOpenStatus } from './open-status';
 
 const { WorkflowExecutionStatus: STATUS } = temporal.api.enums.v1;
 
@@ -47,9 +48,7 @@ function rowOf(info: temporal.api.workflow.v1.IWorkflowExecutionInfo): IndexRow[
     {
       userId,
       runId: execution.runId,
-      open:
-        status === STATUS.WORKFLOW_EXECUTION_STATUS_RUNNING ||
-        status === STATUS.WORKFLOW_EXECUTION_STATUS_PAUSED,
+      open: isOpenStatus(status),
       endedWell:
         status === STATUS.WORKFLOW_EXECUTION_STATUS_CANCELED ||
         status === STATUS.WORKFLOW_EXECUTION_STATUS_COMPLETED,

@@ -1,4 +1,5 @@
 /** Everything in one process, for `npm start` and `npm run demo`: Temporal aside, which is a child of it. */
+import { API_SCOPES } from '../contract/scopes';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keepSearchAttributes } from '../process/keep-search-attributes';
 import { urlOf } from '../process/listen';
@@ -8,7 +9,7 @@ import { startCodec } from '../process/start-codec';
 import { StartError } from '../process/start-error';
 import { atomicOf, keyRingOf, plaidOf } from '../process/wiring';
 import type { Atomic, Plaid } from '../providers/types';
-import { API_SCOPES, type ApiKeySetting } from '../settings/rules';
+import type { ApiKeySetting } from '../settings/rules';
 import { Secret } from '../settings/secret';
 import type { LocalSettings } from '../settings/types';
 import { DATA_FOLDER, ensureDataFolder } from '../system/data-folder';

@@ -104,12 +104,15 @@ function followed(links: LinkClient): LinkGateway {
   return {
     start: (request, { requestId } = {}) => servingRequest(requestId, () => links.start(request)),
     get: (userId) => links.get(userId),
+    hasOpenLink: (userId) => links.hasOpenLink(userId),
     list: (query) => links.list(query),
     runJob: (userId, job, { requestId } = {}) => servingRequest(requestId, () => links.runJob(userId, job)),
     waitForJob: (userId, job, options) => links.waitForJob(userId, job, options),
     unlink: (userId, options) => links.unlink(userId, options),
-    createRepairLinkToken: (userId, { requestId } = {}) =>
-      servingRequest(requestId, () => links.createRepairLinkToken(userId)),
+    createRepairLinkToken: (userId, { requestId, ...appearance } = {}) =>
+      servingRequest(requestId, () => links.createRepairLinkToken(userId, appearance)),
+    chooseAccount: (userId, accountId, { requestId } = {}) =>
+      servingRequest(requestId, () => links.chooseAccount(userId, accountId)),
     confirmRepair: (userId, { requestId } = {}) =>
       servingRequest(requestId, () => links.confirmRepair(userId)),
     signalAtomicWebhook: (userId, signal, { requestId } = {}) =>

@@ -36,6 +36,41 @@ test('with mode update it asks the link for a token of update mode', async () =>
   expect(links.callsOf('createRepairLinkToken')[0]?.[0]).toBe('user-0001');
 });
 
+test('hands on where the user comes back to and in which language', async () => {
+  const requests: unknown[] = [];
+  const { app, links } = testApp({
+    createLinkToken: async (request) => {
+      requests.push(request);
+      return { linkToken: 'link-sandbox-new', expiration: '2030-01-01T04:00:00Z' };
+    },
+  });
+  const appearance = { redirectUri: 'https://app.example.com/oauth', language: 'es' };
+  await app.inject(post({ userId: 'user-0001', ...appearance }));
+  expect(requests).toMatchObject([{ userId: 'user-0001', ...appearance }]);
+  await app.inject(post({ userId: 'user-0001', mode: 'update', ...appearance }));
+  expect(links.callsOf('createRepairLinkToken')).toMatchObject([['user-0001', appearance]]);
+});
+
+test.each<[string, object]>([
+  ['redirectUri', { redirectUri: 'app://oauth' }],
+  ['redirectUri', { redirectUri: 'not a url' }],
+  ['language', { language: 'EN' }],
+  ['language', { language: 'english' }],
+])('answers 400 to a wrong %s', async (path, fields) => {
+  const { app } = testApp();
+  const response = await app.inject(post({ userId: 'user-0001', ...fields }));
+  expect(expectProblem(response, 400, 'invalid_request').errors).toMatchObject([{ path }]);
+});
+
+test('answers 409 already_linked while a link is open, without asking Plaid', async () => {
+  const { app, links } = testApp({
+    createLinkToken: () => Promise.reject(new Error('not while a link is open')),
+  });
+  links.script({ hasOpenLink: async () => true });
+  expectProblem(await app.inject(post({ userId: 'user-0001' })), 409, 'already_linked');
+  expect((await app.inject(post({ userId: 'user-0001', mode: 'update' }))).statusCode).toBe(200);
+});
+
 test.each(['not_needed', 'not_linked'])('answers 409 %s in update mode', async (code) => {
   const { app, links } = testApp();
   links.failWith(() => linkClientError(code));

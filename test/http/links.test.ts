@@ -236,11 +236,44 @@ describe('POST /v1/links/:userId/repaired', () => {
     expect(links.callsOf('confirmRepair')[0]?.[0]).toBe('user-0001');
   });
 
-  test.each(['still_needs_attention', 'not_linked', 'not_needed'])('answers 409 %s', async (code) => {
+  test('answers 200 with the link that was repaired before', async () => {
+    const { app, links } = testApp();
+    links.script({ confirmRepair: async () => ({ link: linkView(), alreadyRepaired: true }) });
+    const response = await app.inject(request('POST', '/v1/links/user-0001/repaired'));
+    expect([response.statusCode, response.json()]).toEqual([200, linkView()]);
+  });
+
+  test.each(['still_needs_attention', 'not_linked'])('answers 409 %s', async (code) => {
     const { app, links } = testApp();
     links.failWith(() => linkClientError(code));
     expectProblem(await app.inject(request('POST', '/v1/links/user-0001/repaired')), 409, code);
   });
+});
+
+describe('POST /v1/links/:userId/account', () => {
+  const url = '/v1/links/user-0001/account';
+
+  test('answers 202 with the link, which goes on with the account', async () => {
+    const { app, links } = testApp();
+    const response = await app.inject(request('POST', url, { accountId: 'acc-1' }));
+    expect([response.statusCode, response.json()]).toEqual([202, linkView({ accountId: 'acc-1' })]);
+    expect(links.callsOf('chooseAccount')[0]?.slice(0, 2)).toEqual(['user-0001', 'acc-1']);
+  });
+
+  test.each(['account_not_found', 'not_needed', 'not_linked'])('answers 409 %s', async (code) => {
+    const { app, links } = testApp();
+    links.failWith(() => linkClientError(code));
+    expectProblem(await app.inject(request('POST', url, { accountId: 'acc-1' })), 409, code);
+  });
+
+  test.each([{}, { accountId: '' }, { accountId: "a'b" }, { accountId: 'acc-1', more: 1 }])(
+    'answers 400 to %j',
+    async (body) => {
+      const { app, links } = testApp();
+      expectProblem(await app.inject(request('POST', url, body)), 400, 'invalid_request');
+      expect(links.callsOf('chooseAccount')).toEqual([]);
+    },
+  );
 });
 
 describe('failures on the way to Temporal', () => {

@@ -602,14 +602,20 @@ describe('repair', () => {
   it('hands out a Link token and confirms, as the link allows', async () => {
     const userId = await started();
     expect(await codeOf(links.createRepairLinkToken(userId))).toBe('not_needed');
-    expect(await codeOf(links.confirmRepair(userId))).toBe('not_needed');
+    expect(await links.confirmRepair(userId)).toMatchObject({
+      alreadyRepaired: true,
+      link: { state: 'waiting' },
+    });
     await links.signalPlaidWebhook(userId, { kind: 'sign_in_required', itemId: 'i1', bodySha256: 'aa' });
     expect(await links.createRepairLinkToken(userId)).toEqual({
       linkToken: 'link-sandbox-repair',
       expiration: '2030-01-01T00:00:00Z',
     });
     expect(await codeOf(links.confirmRepair(userId))).toBe('still_needs_attention');
-    expect(await links.confirmRepair(userId)).toMatchObject({ userId, state: 'waiting' });
+    expect(await links.confirmRepair(userId)).toMatchObject({
+      alreadyRepaired: false,
+      link: { userId, state: 'waiting' },
+    });
   });
 
   it('needs an open link', async () => {
@@ -619,6 +625,31 @@ describe('repair', () => {
       expect(await codeOf(links.createRepairLinkToken(id))).toBe('not_linked');
       expect(await codeOf(links.confirmRepair(id))).toBe('not_linked');
     }
+  });
+});
+
+describe('chooseAccount', () => {
+  it('takes one of the choices where the link asks for one', async () => {
+    const userId = await started();
+    expect(await codeOf(links.chooseAccount(userId, 'acc-1'))).toBe('not_needed');
+    await runOf(userId).signal('askForAccount');
+    expect(await codeOf(links.chooseAccount(userId, 'acc-2'))).toBe('account_not_found');
+    expect(await codeOf(links.chooseAccount(userId, 'no account'))).toBe('invalid_request');
+    expect(await links.chooseAccount(userId, 'acc-1')).toMatchObject({ userId, state: 'waiting' });
+    await unlinked(userId);
+    expect(await codeOf(links.chooseAccount(userId, 'acc-1'))).toBe('not_linked');
+  });
+});
+
+describe('hasOpenLink', () => {
+  it('needs neither a worker nor a key', async () => {
+    const userId = newUser();
+    await linkClient({ taskQueue: `nobody-${randomUUID()}` }).start(request(userId));
+    const foreign = linkClient({ keyRing: parseKeyRing(k2) });
+    expect(await foreign.hasOpenLink(userId)).toBe(true);
+    await runOf(userId).terminate();
+    expect(await foreign.hasOpenLink(userId)).toBe(false);
+    expect(await foreign.hasOpenLink(newUser())).toBe(false);
   });
 });
 
@@ -824,6 +855,8 @@ const METHODS: Record<string, (client: LinkClient, userId: string) => Promise<un
   unlink: (client, userId) => client.unlink(userId, { waitMs: 40_000 }),
   createRepairLinkToken: (client, userId) => client.createRepairLinkToken(userId),
   confirmRepair: (client, userId) => client.confirmRepair(userId),
+  chooseAccount: (client, userId) => client.chooseAccount(userId, 'acc-1'),
+  hasOpenLink: (client, userId) => client.hasOpenLink(userId),
   signalAtomicWebhook: (client, userId) =>
     client.signalAtomicWebhook(userId, { job: 'recurrence-detection', bodySha256: 'aa' }),
   signalPlaidWebhook: (client, userId) =>
@@ -832,7 +865,7 @@ const METHODS: Record<string, (client: LinkClient, userId: string) => Promise<un
 };
 
 describe('without a worker', () => {
-  it.each(['get', 'runJob', 'waitForJob', 'createRepairLinkToken', 'confirmRepair'])(
+  it.each(['get', 'runJob', 'waitForJob', 'createRepairLinkToken', 'confirmRepair', 'chooseAccount'])(
     '%s says that Temporal is unavailable',
     async (method) => {
       const alone = linkClient({ taskQueue: `nobody-${randomUUID()}`, callTimeoutMs: 1_000 });

@@ -21,6 +21,7 @@ import type { LinkView } from '../../src/contract/schemas';
 import { isSettled, type LinkState } from '../../src/contract/states';
 import type {
   AtomicWebhookSignal,
+  ChooseAccountUpdate,
   JobReport,
   PlaidWebhookSignal,
   ProcessorLinkInput,
@@ -88,6 +89,24 @@ export async function processorLink(input: ProcessorLinkInput, carried?: Carried
   setHandler(defineSignal('makeWay'), () => {
     makeWay = true;
   });
+  let asksForAccount = false;
+  setHandler(defineSignal('askForAccount'), () => {
+    asksForAccount = true;
+  });
+  setHandler(
+    defineUpdate<LinkView, [ChooseAccountUpdate]>(UPDATES.chooseAccount),
+    () => {
+      asksForAccount = false;
+      return view();
+    },
+    {
+      validator: ({ accountId }) => {
+        unlessEnding();
+        if (!asksForAccount) throw ApplicationFailure.nonRetryable('fine', 'not_needed');
+        if (accountId !== 'acc-1') throw ApplicationFailure.nonRetryable('no such', 'account_not_found');
+      },
+    },
+  );
   setHandler(defineSignal('release'), () => {
     released = true;
   });

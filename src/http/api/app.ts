@@ -55,9 +55,10 @@ export function createApp(deps: AppDeps): FastifyInstance {
     fastifyPlugin(async (root) => {
       const byKey = limitPerMinute(root, limits.requestsPerMinutePerKey, ({ caller }) => caller ?? '');
       const countRefusals = refusalsPerMinute(root, limits.refusalsPerMinutePerAddress);
-      const checkKey = requireApiKey(deps.apiKeys);
-      for (const route of api)
+      for (const route of api) {
+        const checkKey = requireApiKey(deps.apiKeys, route.access);
         addRoute(root, route, [(request) => countRefusals(request, () => checkKey(request)), byKey]);
+      }
       addWebhookRoutes(root, webhooks, {
         bodyLimitBytes: limits.webhookBodyBytes,
         countRefusals,

@@ -3,8 +3,9 @@ import type { Registry } from 'prom-client';
 import type { FailureCode } from '../../contract/failures';
 import type { Job, JobEvents } from '../../contract/jobs';
 import type { JobResult, LinkSummary, LinkToken, LinkView, StartLink } from '../../contract/schemas';
+import type { ApiScope } from '../../contract/scopes';
 import type { IndexedLinkState } from '../../contract/states';
-import type { AtomicWebhookSignal, PlaidWebhookSignal } from '../../contract/workflow';
+import type { AtomicWebhookSignal, LinkAppearance, PlaidWebhookSignal } from '../../contract/workflow';
 import type { PlaidVerifier } from '../../webhooks/plaid-signature';
 import type { ServerTimeouts } from '../server/server';
 
@@ -30,6 +31,7 @@ export type SignalOutcome = 'delivered' | 'no_open_link';
 export interface LinkGateway {
   start(request: StartLink, context?: CallContext): Promise<{ link: LinkView; created: boolean }>;
   get(userId: string, context?: CallContext): Promise<LinkView>;
+  hasOpenLink(userId: string, context?: CallContext): Promise<boolean>;
   list(query: LinkQuery, context?: CallContext): Promise<{ links: LinkSummary[]; nextPageToken?: string }>;
   runJob(userId: string, job: Job, context?: CallContext): Promise<LinkView>;
   /** Answers once the job is settled, or with its state as it is after `waitMs`. */
@@ -42,8 +44,9 @@ export interface LinkGateway {
     userId: string,
     options: { waitMs: number; runId?: string; signal?: AbortSignal } & CallContext,
   ): Promise<LinkView>;
-  createRepairLinkToken(userId: string, context?: CallContext): Promise<LinkToken>;
-  confirmRepair(userId: string, context?: CallContext): Promise<LinkView>;
+  createRepairLinkToken(userId: string, options?: LinkAppearance & CallContext): Promise<LinkToken>;
+  chooseAccount(userId: string, accountId: string, context?: CallContext): Promise<LinkView>;
+  confirmRepair(userId: string, context?: CallContext): Promise<{ link: LinkView; alreadyRepaired: boolean }>;
   signalAtomicWebhook(
     userId: string,
     signal: AtomicWebhookSignal,
@@ -62,6 +65,8 @@ export interface LinkGateway {
 export interface ApiKey {
   name: string;
   key: string;
+  /** What it may be used for; everything, unless it says so. */
+  scopes?: readonly ApiScope[];
 }
 
 /** Bounds on what is taken. For every rate and for load shedding, `0` turns it off. */
@@ -86,10 +91,15 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   maxHeapUsedBytes: 0,
 };
 
+export interface LinkTokenRequest extends LinkAppearance {
+  userId: string;
+  webhookUrl: string;
+}
+
 export interface AppDeps {
   links: LinkGateway;
   /** Plaid's Link token for a new Item; may fail with a ProviderError. */
-  createLinkToken(request: { userId: string; webhookUrl: string }, options?: CallContext): Promise<LinkToken>;
+  createLinkToken(request: LinkTokenRequest, options?: CallContext): Promise<LinkToken>;
   /** Under which Plaid reaches this service, without the path: `https://links.example.com`. */
   publicUrl: string;
   /** Read on every request, so that keys and secrets can be rotated without a restart. */

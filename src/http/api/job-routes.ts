@@ -17,7 +17,7 @@ export function jobRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
         description:
           'A further job, or one again: the old result is read until the new one is there. A job that runs is joined.',
         tag: TAG,
-        access: 'key',
+        access: 'link',
         answers: { 202: { description: 'The job is under way.', schema: linkViewSchema } },
         problems: ['not_linked', 'temporal_unavailable'],
       },
@@ -35,7 +35,7 @@ export function jobRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
         summary: "Read a job's state and result",
         description: 'With `waitSeconds` the answer waits for the job to be settled, and comes then at once.',
         tag: TAG,
-        access: 'key',
+        access: 'results',
         answers: { 200: { description: 'The job as it is now.', schema: jobResultSchema } },
         problems: ['link_not_found', 'job_not_found', 'temporal_unavailable'],
       },

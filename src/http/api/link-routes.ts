@@ -1,5 +1,5 @@
 import type { ProblemCode } from '../../contract/failures';
-import { linkViewSchema, startLinkSchema } from '../../contract/schemas';
+import { chooseAccountSchema, linkViewSchema, startLinkSchema } from '../../contract/schemas';
 import { isFinal } from '../../contract/states';
 import { defineRoute, type Route } from '../server/route';
 import type { LinkGateway } from './deps';
@@ -23,7 +23,7 @@ export function linkRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
           'have. Safe to repeat: the same request again, with jobs in any order, finds the link that it started; with a ' +
           'public token, which is good for one link, after that has ended too.',
         tag: TAG,
-        access: 'key',
+        access: 'link',
         answers: {
           202: {
             description: 'The link has been started.',
@@ -51,7 +51,7 @@ export function linkRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
           'One row per user, the newest run. Rows come from an index that follows the links by a moment or two, and ' +
           'need no link to answer. `createdAt` is that of the run where its key is missing.',
         tag: TAG,
-        access: 'key',
+        access: 'read',
         answers: { 200: { description: 'A page of links.', schema: linkListSchema } },
         problems: [TEMPORAL],
       },
@@ -79,7 +79,7 @@ export function linkRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
         description:
           'The newest link of the user, also after it has closed. Results are read a job at a time.',
         tag: TAG,
-        access: 'key',
+        access: 'read',
         answers: { 200: { description: 'The link.', schema: linkViewSchema } },
         problems: ['link_not_found', TEMPORAL],
       },
@@ -97,14 +97,36 @@ export function linkRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
         summary: "Say that Link's update mode succeeded",
         description: 'Looks at the Item, and goes on where the link stood when the user has signed in again.',
         tag: TAG,
-        access: 'key',
-        answers: { 202: { description: 'The link goes on.', schema: linkViewSchema } },
-        problems: ['still_needs_attention', 'not_linked', 'not_needed', ...PLAID_PROBLEMS, TEMPORAL],
+        access: 'link',
+        answers: {
+          202: { description: 'The link goes on.', schema: linkViewSchema },
+          200: { description: 'The link needs no repair, or no longer.', schema: linkViewSchema },
+        },
+        problems: ['still_needs_attention', 'not_linked', ...PLAID_PROBLEMS, TEMPORAL],
       },
       { params: userParamsSchema },
-      async ({ params: { userId } }, { requestId }) => ({
+      async ({ params: { userId } }, { requestId }) => {
+        const { link, alreadyRepaired } = await links.confirmRepair(userId, { requestId });
+        return { status: alreadyRepaired ? 200 : 202, body: link };
+      },
+    ),
+    defineRoute(
+      {
+        method: 'POST',
+        url: '/v1/links/:userId/account',
+        operationId: 'chooseAccount',
+        summary: "Say which account is the user's choice",
+        description:
+          'Where the link asks for it (`error.action` is `choose_account`): one of the `choices` of the LinkView.',
+        tag: TAG,
+        access: 'link',
+        answers: { 202: { description: 'The link goes on with this account.', schema: linkViewSchema } },
+        problems: ['account_not_found', 'not_needed', 'not_linked', TEMPORAL],
+      },
+      { params: userParamsSchema, body: chooseAccountSchema },
+      async ({ params: { userId }, body: { accountId } }, { requestId }) => ({
         status: 202,
-        body: await links.confirmRepair(userId, { requestId }),
+        body: await links.chooseAccount(userId, accountId, { requestId }),
       }),
     ),
     defineRoute(
@@ -118,7 +140,7 @@ export function linkRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
           'service made it. The answer is about the link that was open when the call came, and no later one. Safe to ' +
           'repeat; with `runId`, also where the user may have been linked again meanwhile.',
         tag: TAG,
-        access: 'key',
+        access: 'link',
         answers: {
           202: { description: 'The link is being undone.', schema: linkViewSchema },
           200: { description: 'The link has ended: `unlinked`, or `failed` before.', schema: linkViewSchema },

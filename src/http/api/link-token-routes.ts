@@ -1,5 +1,6 @@
 import type { ProblemCode } from '../../contract/failures';
 import { linkTokenSchema } from '../../contract/schemas';
+import { HttpProblem } from '../server/problems';
 import { defineRoute, type Route } from '../server/route';
 import type { AppDeps } from './deps';
 import { linkTokenRequestSchema } from './schemas';
@@ -24,20 +25,28 @@ export function linkTokenRoutes({ links, createLinkToken, publicUrl }: AppDeps):
         operationId: 'createLinkToken',
         summary: 'Get a token to open Plaid Link with',
         description:
-          'Asks for Transactions, 180 days of them, in the US and in English. With `mode: update` the token opens ' +
-          'Link in update mode, for a link in `needs_attention`.',
+          'Asks for Transactions, with this service as the receiver of webhooks. With `mode: update` the token opens Link ' +
+          'in update mode, for a link in `needs_attention`; without it, for a user who has no open link.',
         tag: 'Linking',
-        access: 'key',
+        access: 'link',
         answers: { 200: { description: 'A Link token.', schema: linkTokenSchema } },
-        problems: ['not_linked', 'not_needed', ...PLAID_PROBLEMS, 'temporal_unavailable'],
+        problems: ['already_linked', 'not_linked', 'not_needed', ...PLAID_PROBLEMS, 'temporal_unavailable'],
       },
       { body: linkTokenRequestSchema },
-      async ({ body: { userId, mode } }, { requestId }) => {
-        const token =
-          mode === 'update'
-            ? await links.createRepairLinkToken(userId, { requestId })
-            : await createLinkToken({ userId, webhookUrl: webhookUrlOf(publicUrl, userId) }, { requestId });
-        return { status: 200, body: token };
+      async ({ body: { userId, mode, redirectUri, language } }, { requestId }) => {
+        const appearance = {
+          ...(redirectUri !== undefined && { redirectUri }),
+          ...(language !== undefined && { language }),
+        };
+        if (mode === 'update') {
+          return {
+            status: 200,
+            body: await links.createRepairLinkToken(userId, { ...appearance, requestId }),
+          };
+        }
+        if (await links.hasOpenLink(userId, { requestId })) throw new HttpProblem('already_linked');
+        const request = { userId, webhookUrl: webhookUrlOf(publicUrl, userId), ...appearance };
+        return { status: 200, body: await createLinkToken(request, { requestId }) };
       },
     ),
   ];

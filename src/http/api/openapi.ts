@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { PROBLEMS, type ProblemCode } from '../../contract/failures';
 import {
   accountChoiceSchema,
+  chooseAccountSchema,
   jobResultSchema,
   jobSchema,
   jobViewSchema,
@@ -12,6 +13,7 @@ import {
   notificationSchema,
   startLinkSchema,
 } from '../../contract/schemas';
+import { isApiScope } from '../../contract/scopes';
 import { componentsOf, refOf, responseSchemaOf } from '../server/json-schema';
 import { statusSchema } from '../server/probe-status';
 import { PROBLEM_MEDIA_TYPE, problemSchema } from '../server/problems';
@@ -32,6 +34,7 @@ const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   JobView: jobViewSchema,
   JobResult: jobResultSchema,
   RunJob: runJobRequestSchema,
+  ChooseAccount: chooseAccountSchema,
   LinkTokenRequest: linkTokenRequestSchema,
   LinkToken: linkTokenSchema,
   Notification: notificationSchema,
@@ -71,7 +74,13 @@ export function openApiDocument(routes: readonly RouteDoc[]) {
     webhooks: { notification: { post: notificationOperation() } },
     components: {
       schemas: components(),
-      securitySchemes: { [KEY_SCHEME]: { type: 'http', scheme: 'bearer', description: 'One of API_KEYS.' } },
+      securitySchemes: {
+        [KEY_SCHEME]: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'One of API_KEYS, with the scope that the operation names.',
+        },
+      },
     },
   };
 }
@@ -129,7 +138,7 @@ function operationOf(route: RouteDoc) {
     summary: route.summary,
     description: route.description,
     tags: [route.tag],
-    security: route.access === 'key' ? [{ [KEY_SCHEME]: [] }] : [],
+    security: isApiScope(route.access) ? [{ [KEY_SCHEME]: [route.access] }] : [],
     parameters: [
       ...parametersOf('path', route.params),
       ...parametersOf('query', route.query),
@@ -220,7 +229,7 @@ export function problemCodesOf(route: RouteDoc): ProblemCode[] {
   const isProbe = route.access === 'everybody';
   return [
     ...(isProbe ? [] : input),
-    ...(route.access === 'key' ? (['unauthorized'] as const) : []),
+    ...(isApiScope(route.access) ? (['unauthorized', 'forbidden'] as const) : []),
     ...(route.access === 'signature' ? (['invalid_signature'] as const) : []),
     ...(route.method === 'GET' ? [] : body),
     ...route.problems,

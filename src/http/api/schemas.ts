@@ -69,7 +69,19 @@ export const linkTokenRequestSchema = z.strictObject({
   mode: z
     .literal('update')
     .optional()
-    .meta({ description: "`update` repairs the user's link; without it the user links a bank afresh." }),
+    .meta({ description: "`update` repairs the user's link; without it the user links a bank." }),
+  redirectUri: z
+    .url({ protocol: /^https?$/ })
+    .max(2_000)
+    .optional()
+    .meta({
+      description: 'Where OAuth banks send the user back to: one of those that the Plaid Dashboard allows.',
+    }),
+  language: z
+    .string()
+    .regex(/^[a-z]{2}$/, 'must be two small letters, such as en')
+    .optional()
+    .meta({ description: 'Of Link, in place of `PLAID_LANGUAGE`.' }),
 });
 
 export const runJobRequestSchema = z.strictObject({ job: jobSchema });

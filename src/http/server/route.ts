@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
 import { z } from 'zod';
 import type { ProblemCode } from '../../contract/failures';
+import type { ApiScope } from '../../contract/scopes';
 import { inputErrors } from './input-errors';
 import { responseSchemaOf } from './json-schema';
 import { HttpProblem } from './problems';
@@ -23,8 +24,8 @@ export interface RouteDoc {
   summary: string;
   description: string;
   tag: string;
-  /** Who may call: holders of an API key, senders with a signature, everybody. */
-  access: 'key' | 'signature' | 'everybody';
+  /** Who may call: holders of an API key with this scope, senders with a signature, everybody. */
+  access: ApiScope | 'signature' | 'everybody';
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;
@@ -49,6 +50,7 @@ export interface Answer {
 }
 
 export interface Route extends RouteDoc {
+  access: ApiScope;
   handle(raw: { params: unknown; query: unknown; body: unknown }, call: Call): Promise<Answer>;
 }
 
@@ -61,7 +63,7 @@ const NOTHING = z.strictObject({});
  * `input` does not name has to be empty.
  */
 export function defineRoute<Input extends RouteInput>(
-  doc: Omit<RouteDoc, keyof RouteInput>,
+  doc: Omit<RouteDoc, keyof RouteInput> & { access: ApiScope },
   input: Input,
   handle: (input: z.output<z.ZodObject<Input>>, call: Call) => Promise<Answer>,
 ): Route {

@@ -22,6 +22,8 @@ export class ScriptedLinks implements LinkGateway {
     return this.script({
       start: fail,
       get: fail,
+      hasOpenLink: fail,
+      chooseAccount: fail,
       list: fail,
       runJob: fail,
       waitForJob: fail,
@@ -46,6 +48,16 @@ export class ScriptedLinks implements LinkGateway {
   async get(...args: Parameters<LinkGateway['get']>) {
     this.#note('get', args);
     return this.#script.get?.(...args) ?? linkView({ userId: args[0] });
+  }
+
+  async hasOpenLink(...args: Parameters<LinkGateway['hasOpenLink']>) {
+    this.#note('hasOpenLink', args);
+    return this.#script.hasOpenLink?.(...args) ?? false;
+  }
+
+  async chooseAccount(...args: Parameters<LinkGateway['chooseAccount']>) {
+    this.#note('chooseAccount', args);
+    return this.#script.chooseAccount?.(...args) ?? linkView({ userId: args[0], accountId: args[1] });
   }
 
   async list(...args: Parameters<LinkGateway['list']>) {
@@ -80,7 +92,9 @@ export class ScriptedLinks implements LinkGateway {
 
   async confirmRepair(...args: Parameters<LinkGateway['confirmRepair']>) {
     this.#note('confirmRepair', args);
-    return this.#script.confirmRepair?.(...args) ?? linkView({ userId: args[0] });
+    return (
+      this.#script.confirmRepair?.(...args) ?? { link: linkView({ userId: args[0] }), alreadyRepaired: false }
+    );
   }
 
   async signalAtomicWebhook(...args: Parameters<LinkGateway['signalAtomicWebhook']>) {
