@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from '@temporalio/client';
 import { type ActivityInterceptorsFactory, NativeConnection } from '@temporalio/worker';
+import { API_SCOPES } from '../src/contract/scopes';
 import { createDataConverter } from '../src/encryption/data-converter';
 import { parseKeyRing } from '../src/encryption/key-ring';
 import { LinkClient } from '../src/link-client/link-client';
@@ -9,7 +10,6 @@ import { createLogger } from '../src/logging/logger';
 import { startApi } from '../src/process/start-api';
 import { createAtomic } from '../src/providers/atomic/client';
 import { createPlaid } from '../src/providers/plaid/client';
-import { API_SCOPES } from '../src/settings/rules';
 import { Secret } from '../src/settings/secret';
 import { workerMetrics } from '../src/worker/metrics';
 import { installRuntime } from '../src/worker/sdk-runtime';

@@ -165,14 +165,16 @@ export class FakeLinkClient implements Links {
     return { linkToken: `link-sandbox-${randomUUID()}`, expiration };
   }
 
-  async confirmRepair(userId: string): Promise<LinkView> {
-    const link = this.#inNeed(userId);
+  async confirmRepair(userId: string): Promise<{ link: LinkView; alreadyRepaired: boolean }> {
+    const link = this.#open(userId);
+    const alreadyRepaired = link.view.state !== 'needs_attention';
+    if (alreadyRepaired) return { link: structuredClone(link.view), alreadyRepaired };
     if (link.signInMissing) {
       throw new LinkClientError('still_needs_attention', 'The bank still asks for a sign-in.');
     }
     delete link.view.error;
     this.#change(link, this.#stateByJobs(link));
-    return structuredClone(link.view);
+    return { link: structuredClone(link.view), alreadyRepaired };
   }
 
   async close(): Promise<void> {

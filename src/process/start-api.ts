@@ -134,6 +134,6 @@ function httpSecrets({ apiKeys, atomicWebhookSecrets }: CallerSecrets): {
 }
 
 /** A key without a name is called by its place in the list. */
-function toApiKey({ name, key }: ApiKeySetting, index: number): ApiKey {
-  return { name: name ?? `key-${index + 1}`, key: key.reveal() };
+function toApiKey({ name, key, scopes }: ApiKeySetting, index: number): ApiKey {
+  return { name: name ?? `key-${index + 1}`, key: key.reveal(), scopes };
 }

@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import { parseDurationMs } from '../contract/durations';
+import { API_SCOPES, type ApiScope } from '../contract/scopes';
 import { type KeyRing, KeyRingFormatError, parseKeyRing } from '../encryption/key-ring';
 import { Secret } from './secret';
 
@@ -165,10 +166,6 @@ export const origin: Rule<string> = {
       : { problem: 'must be an origin: scheme, host and port, no path' };
   },
 };
-
-/** What a key of the HTTP API may be used for. */
-export const API_SCOPES = ['link', 'read', 'results', 'erase'] as const;
-export type ApiScope = (typeof API_SCOPES)[number];
 
 /** `key`, `name:key` or `name:key:scope+scope`. */
 export interface ApiKeySetting {

@@ -189,7 +189,14 @@ describe.each([
     });
     expect(await codeOf(links.confirmRepair(userId))).toBe('still_needs_attention');
     await signIn(userId);
-    expect(await links.confirmRepair(userId)).toMatchObject({ state: 'linked' });
+    expect(await links.confirmRepair(userId)).toMatchObject({
+      alreadyRepaired: false,
+      link: { state: 'linked' },
+    });
+    expect(await links.confirmRepair(userId)).toMatchObject({
+      alreadyRepaired: true,
+      link: { state: 'linked' },
+    });
     await links.unlink(userId);
   });
 
