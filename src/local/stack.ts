@@ -1,6 +1,7 @@
 /** Everything in one process, for `npm start` and `npm run demo`: Temporal aside, which is a child of it. */
-import { API_SCOPES } from '../contract/scopes';
+
 import { setTimeout as sleep } from 'node:timers/promises';
+import { API_SCOPES } from '../contract/scopes';
 import { keepSearchAttributes } from '../process/keep-search-attributes';
 import { urlOf } from '../process/listen';
 import type { Running, StartContext } from '../process/run-entry';
