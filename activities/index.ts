@@ -13,8 +13,6 @@ import {
   toApplicationFailure,
 } from './application-failure';
 
-/** How long a local attempt may take; a step that needs more goes on as an activity of its own. */
-const LOCAL_ATTEMPT_TIMEOUT_MS = 3_000;
 /** An exchange that has failed this often without a definite answer is given up: the token is single-use. */
 const EXCHANGE_ATTEMPTS = 3;
 /** After a webhook, a result that is not there yet is asked for this often. */
@@ -63,20 +61,13 @@ export function createActivities(dependencies: ActivityDependencies) {
   ): Promise<T> {
     const info = activityInfo();
     const requestId = dependencies.requestId?.();
-    const signals = [
-      ...(settle ? [] : [cancellationSignal()]),
-      ...(info.isLocal ? [AbortSignal.timeout(LOCAL_ATTEMPT_TIMEOUT_MS)] : []),
-    ];
     try {
       return await call({
-        ...(signals.length > 0 && { signal: AbortSignal.any(signals) }),
+        ...(!settle && { signal: cancellationSignal() }),
         ...(requestId !== undefined && { requestId }),
       });
     } catch (error) {
       if (error instanceof ProviderError) throw toApplicationFailure(error, info.attempt, limits);
-      if (error instanceof DOMException && error.name === 'TimeoutError') {
-        throw ApplicationFailure.retryable('The local attempt took too long.', 'provider_unavailable');
-      }
       throw error;
     }
   }

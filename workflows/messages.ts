@@ -5,7 +5,6 @@ import {
   defineQuery,
   defineSignal,
   defineUpdate,
-  log,
   setHandler,
 } from '@temporalio/workflow';
 import type { FailureCode, ProblemCode } from '../src/contract/failures';
@@ -21,10 +20,11 @@ import type {
   WaitForJobAnswer,
   WaitForJobUpdate,
 } from '../src/contract/workflow';
+import { inspectItem } from './inspect-item';
 import type { LinkRun } from './link-run';
-import { inspectItem } from './repair';
+
 import { setQuickHandler } from './sdk/synchronous-signals';
-import { failureOf, visibly } from './steps';
+import { failureOf } from './step-failure';
 
 const atomicWebhook = defineSignal<[AtomicWebhookSignal]>(SIGNALS.atomicWebhook);
 const plaidWebhook = defineSignal<[PlaidWebhookSignal]>(SIGNALS.plaidWebhook);
@@ -42,11 +42,9 @@ export function handleMessages(link: LinkRun): void {
 
   setQuickHandler(
     atomicWebhook,
-    ({ job, bodySha256 }) => {
+    (signal) => {
       link.noteLength();
-      if (link.record.ending || !link.isNewBody(bodySha256)) return;
-      if (link.jobState(job) === undefined) log.info('webhook for a job that was not asked for', { job });
-      else link.hints.add(job);
+      link.inbox.takeAtomic(signal);
     },
     { description: "Atomic's webhook: a job has finished" },
   );
@@ -55,13 +53,7 @@ export function handleMessages(link: LinkRun): void {
     plaidWebhook,
     (signal) => {
       link.noteLength();
-      if (link.record.ending) return;
-      if (link.record.itemId !== undefined) recordPlaidWebhook(link, signal);
-      else {
-        link.keepEarly(signal);
-        // Of a caller's Item that needs a sign-in before its id is known: whichever it is, looking does no harm.
-        if (signal.kind === 'sign_in_repaired' && link.record.attention) link.repairHinted = true;
-      }
+      link.inbox.takePlaid(signal);
     },
     { description: "Plaid's webhook about the Item" },
   );
@@ -70,10 +62,7 @@ export function handleMessages(link: LinkRun): void {
     runJob,
     ({ job }) => {
       link.noteLength();
-      if (link.isSettled(job)) {
-        link.hints.delete(job);
-        link.apply({ type: 'job_requested', job });
-      }
+      link.apply({ type: 'job_requested', job });
       return link.view;
     },
     {
@@ -86,14 +75,14 @@ export function handleMessages(link: LinkRun): void {
     waitForJob,
     async ({ job }) => {
       link.noteLength();
-      const isOver = () => link.isSettled(job) || link.stopping || link.record.ending !== undefined;
+      const isOver = () => link.isSettled(job) || link.stopping || link.facts.ending !== undefined;
       await CancellationScope.nonCancellable(() => condition(isOver));
-      return { settled: link.isSettled(job), ...(link.record.ending && { unlinking: true }) };
+      return { settled: link.isSettled(job), ...(link.facts.ending && { unlinking: true }) };
     },
     {
-      validator: ({ job }) => {
+      validator: ({ job }: WaitForJobUpdate) => {
         refuseUnlessOpen(link);
-        if (link.jobState(job) === undefined)
+        if (link.facts.jobs[job] === undefined)
           throw refusal('job_not_found', 'The link does not have this job.');
       },
       description: 'Wait until a job is settled',
@@ -104,11 +93,11 @@ export function handleMessages(link: LinkRun): void {
     createRepairLinkToken,
     async () => {
       link.noteLength();
-      const { sealedAccessToken } = link;
+      const { userId, sealedAccessToken } = link.facts;
       if (sealedAccessToken === undefined) throw refusal('not_linked', 'The link has no Item.');
       try {
         return await CancellationScope.nonCancellable(() =>
-          visibly('createRepairLinkToken', 'interactive', { userId: link.input.userId, sealedAccessToken }),
+          link.interactive.createRepairLinkToken({ userId, sealedAccessToken }),
         );
       } catch (error) {
         throw ApplicationFailure.nonRetryable(
@@ -124,15 +113,15 @@ export function handleMessages(link: LinkRun): void {
     confirmRepair,
     async () => {
       const { failure } = await CancellationScope.nonCancellable(() =>
-        inspectItem(link, 'interactive', { confirmed: true }),
+        inspectItem(link, link.interactive, { confirmed: true }),
       );
-      if (link.lost) throw refusal('not_linked', 'The Item is gone.');
+      if (link.facts.lost) throw refusal('not_linked', 'The Item is gone.');
       if (failure && failure.code !== 'sign_in_required') {
         // Nobody may ask again, so the link goes on looking.
-        link.repairHinted = true;
+        link.apply({ type: 'look_wanted' });
         throw refusal(failure.code, 'The Item could not be looked at now.');
       }
-      if (link.record.attention) throw refusal('still_needs_attention', 'The Item still needs the user.');
+      if (link.facts.attention) throw refusal('still_needs_attention', 'The Item still needs the user.');
       return link.view;
     },
     {
@@ -142,47 +131,14 @@ export function handleMessages(link: LinkRun): void {
   );
 }
 
-/** Records what a webhook of Plaid's says about the link's own Item; another Item's does nothing. */
-export function recordPlaidWebhook(link: LinkRun, signal: PlaidWebhookSignal): void {
-  if (signal.itemId !== link.record.itemId) {
-    log.info('webhook for another Item');
-    return;
-  }
-  switch (signal.kind) {
-    case 'sign_in_required':
-      link.repairHinted = false;
-      link.apply({ type: 'attention_needed', code: 'sign_in_required' });
-      return;
-    case 'sign_in_repaired':
-      link.repairHinted = true;
-      return;
-    case 'pending_disconnect':
-    case 'pending_expiration':
-      link.apply({
-        type: 'warned',
-        warning: { code: signal.kind, ...(signal.until !== undefined && { until: signal.until }) },
-      });
-      return;
-    case 'permission_revoked':
-      link.revoke();
-      return;
-    case 'account_revoked':
-      if (signal.accountId === link.record.account?.accountId) link.accountRevoked = true;
-      return;
-    case 'history_ready':
-      link.historyReady = true;
-      return;
-  }
-}
-
 function refuseUnlessOpen(link: LinkRun): void {
-  if (link.record.ending) throw refusal('not_linked', 'The link is being removed.');
+  if (link.facts.ending) throw refusal('not_linked', 'The link is being removed.');
 }
 
 function refuseUnlessNeeded(link: LinkRun): void {
   refuseUnlessOpen(link);
   // A bank that is about to drop the sign-in wants the same of the user as one that has.
-  if (!link.record.attention && !link.record.warning) {
+  if (!link.facts.attention && !link.facts.warning) {
     throw refusal('not_needed', 'The link needs no attention.');
   }
 }

@@ -1,12 +1,13 @@
 import { JOBS } from '../src/contract/jobs';
 import type { NotificationEvent, NotificationType } from '../src/contract/notifications';
 import { isFinal } from '../src/contract/states';
-import { type LinkRecord, stateOf } from './link-state';
+import type { LinkFacts } from './facts';
+import { stateOf } from './link-view';
 
 export type News = Omit<NotificationEvent, 'id'>;
 
 /** What a change of a link is to its caller: most are none. */
-export function newsOf(before: LinkRecord, after: LinkRecord): News[] {
+export function newsOf(before: LinkFacts, after: LinkFacts): News[] {
   const news: News[] = [];
   const { userId, updatedAt: timestamp, attention, failure } = after;
   const add = (type: NotificationType, data: Omit<NotificationEvent['data'], 'userId'>) =>
@@ -17,11 +18,11 @@ export function newsOf(before: LinkRecord, after: LinkRecord): News[] {
     if (!now || (now.state === was?.state && now.sha256 === was.sha256)) continue;
     if (now.state === 'completed') add('job.completed', { job, state: 'completed' });
     if (now.state === 'failed') {
-      add('job.failed', { job, state: 'failed', ...(now.error && { code: now.error.code }) });
+      add('job.failed', { job, state: 'failed', ...(now.reason && { code: now.reason.code }) });
     }
   }
   if (attention && !before.attention) {
-    add('link.needs_attention', { state: 'needs_attention', code: attention.code });
+    add('link.needs_attention', { state: 'needs_attention', code: attention });
   }
   const state = stateOf(after);
   if (state !== stateOf(before) && isFinal(state)) {

@@ -1,11 +1,12 @@
 import { log, metricMeter } from '@temporalio/workflow';
 import type { NotificationEvent } from '../src/contract/notifications';
-import { failureOf, visibly } from './steps';
+import { failureOf } from './step-failure';
+import { stepsOf } from './steps';
 
 /** Posts one event to the caller, for up to 24 hours. A child of the link that outlives it and never holds it up. */
 export async function notifyCaller(event: NotificationEvent): Promise<'delivered' | 'given_up'> {
   try {
-    await visibly('postNotification', 'notification', event);
+    await stepsOf('notification').postNotification(event);
     return 'delivered';
   } catch (error) {
     if (!failureOf(error)) throw error;

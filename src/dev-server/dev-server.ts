@@ -171,8 +171,14 @@ function hostOf(ip: string): string {
 function startDevArguments(options: DevServerOptions, ip: string, namespace: string, ports: Ports): string[] {
   const { dbFile, codecEndpoint } = options;
   const ui = ports.uiPort === undefined ? ['--headless'] : ['--ui-port', String(ports.uiPort)];
-  // Its one history shard otherwise adds up to 50 ms to every task.
-  const pace = ['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=2000'];
+  const pace = [
+    // Its one history shard otherwise adds up to 50 ms to every task.
+    'history.transferProcessorMaxPollRPS=2000',
+    // A step begins with the workflow task that asks for it, without a way through the task queue.
+    'system.enableActivityEagerExecution=true',
+    // The dev server's own default reads the search attributes from the database at every upsert.
+    'system.forceSearchAttributesCacheRefreshOnRead=false',
+  ].flatMap((value) => ['--dynamic-config-value', value]);
   // SQLite's own defaults wait for the disk at every step: 5 links a second.
   const pragmas = ['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'];
   return [

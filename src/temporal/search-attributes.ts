@@ -23,9 +23,6 @@ const WANTED: readonly { name: string; type: number; cliType: string }[] = SEARC
   ([name, cliType]) => ({ name, type: TYPES[cliType], cliType }),
 );
 
-/** For Temporal's own tools: `LinkState=Keyword` and so on, as `temporal server start-dev --search-attribute` takes it. */
-export const SEARCH_ATTRIBUTE_FLAGS = WANTED.map(({ name, cliType }) => `${name}=${cliType}`);
-
 /** The search attributes are not there and could not be added. The message says what to do. */
 export class SearchAttributesError extends SafeError {
   constructor(message: string, cause?: unknown) {

@@ -20,14 +20,8 @@ export function workerCapacity(settings: Capacity, heapBytes: number) {
   const maxCachedWorkflows = settings.maxCachedWorkflows ?? defaultCacheSize(heapBytes);
   return {
     maxCachedWorkflows,
-    // A link that has to leave the cache while its task tries a step makes that call again. Tasks that fill half of the cache
-    // leave the other half to be evicted.
-    maxConcurrentWorkflowTaskExecutions: Math.min(
-      settings.maxConcurrentWorkflowTasks,
-      Math.floor(maxCachedWorkflows / 2),
-    ),
+    maxConcurrentWorkflowTaskExecutions: settings.maxConcurrentWorkflowTasks,
     maxConcurrentActivityTaskExecutions: settings.maxConcurrentActivities,
-    maxConcurrentLocalActivityExecutions: settings.maxConcurrentActivities,
   };
 }
 

@@ -1,8 +1,9 @@
 /** Worker Deployment Versioning as an operator meets it: builds side by side, links that outlive them. */
-import { DefaultLogger, Runtime } from '@temporalio/worker';
+
 import { LinkClient } from '../../src/link-client/link-client';
 import { rejectionOf } from '../support/error-text';
 import { EMPLOYER, getLink, type Handle, RECURRING, webhook } from '../support/link-world';
+import { useSdkLog } from '../support/sdk-log';
 import { NOTED } from './support/next-build';
 import {
   buildsOf,
@@ -19,9 +20,7 @@ jest.setTimeout(120_000);
 
 let rollout: Rollout;
 
-beforeAll(() => {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
-});
+useSdkLog();
 
 beforeEach(async () => {
   rollout = await startRollout();

@@ -1,13 +1,14 @@
 /** A new build and back again. All that an operator may meet is in `rollout.long.test.ts`. */
-import { DefaultLogger, Runtime } from '@temporalio/worker';
+
 import { EMPLOYER, RECURRING, webhook } from '../support/link-world';
+import { useSdkLog } from '../support/sdk-log';
 import { buildsOf, finish, hasEmployer, isWaiting, type Rollout, startRollout } from './support/rollout';
 
 jest.setTimeout(120_000);
 
 let rollout: Rollout;
+useSdkLog();
 beforeAll(async () => {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
   rollout = await startRollout();
 });
 afterAll(() => rollout?.close());

@@ -1,7 +1,7 @@
 /** Temporal takes ten updates of one workflow at a time. However many callers there are, none may be turned away for good. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import { NativeConnection } from '@temporalio/worker';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { Registry } from 'prom-client';
 import type { Job } from '../../src/contract/jobs';
@@ -20,6 +20,7 @@ import {
   viewWhen,
   webhook,
 } from '../support/link-world';
+import { useSdkLog } from '../support/sdk-log';
 import { realServer } from '../support/temporal';
 
 jest.setTimeout(120_000);
@@ -39,8 +40,8 @@ let first: LinkClient;
 let second: LinkClient;
 const apps: FastifyInstance[] = [];
 
+useSdkLog();
 beforeAll(async () => {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
   const { address } = await realServer();
   connection = await connectTemporal({ connectConfig: { connectionOptions: { address } }, lazy: false });
   nativeConnection = await NativeConnection.connect({ address });

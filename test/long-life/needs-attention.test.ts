@@ -7,7 +7,7 @@ import type { RepairLinkTokenAnswer } from '../../src/contract/workflow';
 import { rejectionOf } from '../support/error-text';
 import { EMPLOYER, getJob, getLink, type Handle, RECURRING, viewWhen, webhook } from '../support/link-world';
 import { cancelled, endingOf, expectNothingLeft, expectUnlinked } from '../workflows/support/ending';
-import { holdSecond } from '../workflows/support/holding';
+import { hold } from '../workflows/support/holding';
 import { useLinkWorld, useTimeSkippingServer } from '../workflows/support/use-link-world';
 import { plaidSignal } from './support/plaid-signal';
 
@@ -404,7 +404,7 @@ describe('a link that needs its user', () => {
 
     it('leaves nothing to an answer that was under way', async () => {
       const { handle, userId, itemId, accountId } = await linked();
-      const fetch = holdSecond(scene, 'employer result', 'after');
+      const fetch = hold(scene, 'employer result', 'after');
       await webhook(handle, EMPLOYER);
       await fetch.arrived(userId);
       await scene.world.plaid.revokeAccount(itemId, accountId);
@@ -440,8 +440,8 @@ describe('a link that needs its user', () => {
 
   it('keeps the answer of an earlier run from settling the run that was asked for meanwhile', async () => {
     const { handle, userId } = await linked();
-    const fetch = holdSecond(scene, 'employer result', 'after');
-    const registration = holdSecond(scene, 'register');
+    const fetch = hold(scene, 'employer result', 'after');
+    const registration = hold(scene, 'register');
     await webhook(handle, EMPLOYER);
     await fetch.arrived(userId);
     await handle.executeUpdate(UPDATES.runJob, { args: [{ job: EMPLOYER }] });

@@ -3,9 +3,9 @@
  * a failure names the `MODEL_SEED`, `MODEL_LANE` and `MODEL_PATH` that play the link again, as far as chance allows.
  */
 import { randomBytes } from 'node:crypto';
-import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { parseKeyRing } from '../../src/encryption/key-ring';
 import { startShortHistoryServer } from '../long-life/support/short-history-server';
+import { useSdkLog } from '../support/sdk-log';
 import { type Played, playLinks } from './play';
 import { Replays } from './replays';
 import { openStage, type Stage } from './stage';
@@ -25,8 +25,8 @@ const lanes = Array.from({ length: LANES }, (_, index) => index).filter(
 const encryptionKeys = `test:${randomBytes(32).toString('base64')}`;
 const stages: Stage[] = [];
 let stopServer: (() => Promise<void>) | undefined;
+useSdkLog();
 beforeAll(async () => {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
   const server = await startShortHistoryServer(SHORT_HISTORY);
   stopServer = server.stop;
   for (const _ of lanes) stages.push(await openStage(server.address, encryptionKeys));

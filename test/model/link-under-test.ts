@@ -6,7 +6,7 @@ import { SIGNALS, UPDATES } from '../../src/contract/names';
 import type { LinkView } from '../../src/contract/schemas';
 import { isFinal, isSettled, type LinkState } from '../../src/contract/states';
 import type { PlaidWebhookSignal } from '../../src/contract/workflow';
-import { LINK_EDGES } from '../../workflows/link-state';
+import { LINK_EDGES } from '../../workflows/link-view';
 import { getLink, type Handle, type LinkWorld } from '../support/link-world';
 import { type Stage, WAIT_FOR_HISTORY_MS } from './stage';
 import { lookUntil } from './time';

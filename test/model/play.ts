@@ -103,8 +103,8 @@ async function conclude(link: LinkUnderTest): Promise<HistoryEvent[][]> {
   const histories = await historiesOf(link.world, link.handle);
   const events = histories.flat();
   expectNoFailedTasks(events);
-  expectAllowedEdges(link, events);
-  await expectNoEffectTwice(link, events);
+  expectAllowedEdges(events);
+  await expectNoEffectTwice(link);
   return histories;
 }
 

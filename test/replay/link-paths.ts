@@ -25,8 +25,8 @@ const BOTH: Job[] = [EMPLOYER, RECURRING];
 export interface LinkPath {
   name: string;
   settings?: Partial<LinkSettings>;
-  /** `slow`: no first attempt succeeds. `short`: the server wants short histories. Default: neither. */
-  on?: 'slow' | 'short';
+  /** The server wants short histories. */
+  on?: 'short';
   play(link: Player): Promise<void>;
 }
 
@@ -226,7 +226,6 @@ export const LINK_PATHS: readonly LinkPath[] = [
   cancelledDuring('exchanging', EXCHANGE),
   cancelledDuring('creating-processor-token', '/processor/token/create'),
   cancelledDuring('registering', REGISTER),
-  cancelledDuring('registering-locally', REGISTER, { locally: true }),
   {
     name: 'cancelled-while-waiting',
     async play(link) {
@@ -450,14 +449,6 @@ export const LINK_PATHS: readonly LinkPath[] = [
     },
   },
   {
-    name: 'no-first-attempt-succeeds',
-    on: 'slow',
-    async play(link) {
-      await linked(link, BOTH);
-      await link.unlinked();
-    },
-  },
-  {
     name: 'tells-the-caller',
     settings: { notify: true },
     async play(link) {
@@ -494,17 +485,15 @@ async function linked(link: Player, jobs: Job[], options: StartOptions = {}): Pr
   await viewWhen(link.handle, ({ state }) => state === 'linked');
 }
 
-/** `locally`: in the first attempt, during which nothing reaches the link; else in one with its whole budget. */
-function cancelledDuring(step: string, operation: string, { locally = false } = {}): LinkPath {
+function cancelledDuring(step: string, operation: string): LinkPath {
   return {
     name: `cancelled-while-${step}`,
     async play(link) {
-      if (!locally && operation !== EXCHANGE) link.fault(operation, { kind: { status: 500 } });
       link.fault(operation, { when: 'after', kind: { hold: step } });
       await link.start();
       const release = await link.held(step);
       await link.handle.cancel();
-      if (!locally) await viewWhen(link.handle, ({ state }) => state === 'unlinking' || isFinal(state));
+      await viewWhen(link.handle, ({ state }) => state === 'unlinking' || isFinal(state));
       release();
       await link.over();
     },

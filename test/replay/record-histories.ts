@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
-import { NOTIFICATION_WORKFLOW_TYPE, SEARCH_ATTRIBUTES } from '../../src/contract/names';
+import { NOTIFICATION_WORKFLOW_TYPE, SEARCH_ATTRIBUTE_TYPES } from '../../src/contract/names';
 import { type DevServer, startDevServer } from '../../src/dev-server/dev-server';
 import { findTemporalCli } from '../../src/dev-server/temporal-cli';
 import { historiesOf, type HistoryEvent as RunEvent } from '../long-life/support/run-chain';
@@ -106,11 +106,7 @@ class Stages {
   async #start(stage: Stage): Promise<LinkWorld> {
     const server: DevServer = await startDevServer({
       cliPath: this.cliPath,
-      searchAttributes: [
-        [SEARCH_ATTRIBUTES.linkState, 'Keyword'],
-        [SEARCH_ATTRIBUTES.linkJobs, 'KeywordList'],
-        [SEARCH_ATTRIBUTES.plaidItemId, 'Keyword'],
-      ],
+      searchAttributes: SEARCH_ATTRIBUTE_TYPES,
       ...(stage === 'short' && {
         dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': String(SHORT_HISTORY_EVENTS) },
       }),
@@ -124,7 +120,6 @@ class Stages {
       connection,
       nativeConnection,
       encryptionKeys: this.encryptionKeys,
-      path: stage === 'slow' ? 'slow' : 'fast',
     });
     this.#closers.unshift(() => world.close());
     return world;

@@ -1,10 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Connection, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { Client } from '@temporalio/client';
-import type { ActivityInterceptorsFactory, NativeConnection } from '@temporalio/worker';
+import { TypedSearchAttributes } from '@temporalio/common';
+import type { NativeConnection } from '@temporalio/worker';
 import { Worker } from '@temporalio/worker';
 import { createActivities } from '../../activities';
-import type { Job } from '../../src/contract/jobs';
+import { JOBS, type Job } from '../../src/contract/jobs';
 import { QUERIES, SIGNALS, UPDATES, WORKFLOW_TYPE, workflowIdOf } from '../../src/contract/names';
 import type { NotificationEvent } from '../../src/contract/notifications';
 import type { LinkView } from '../../src/contract/schemas';
@@ -18,6 +19,7 @@ import type { Atomic, Plaid } from '../../src/providers/types';
 import { startAtomicSimulator, startPlaidSimulator } from '../../src/simulators';
 import type { AtomicSimulator } from '../../src/simulators/atomic/simulator';
 import type { PlaidSimulator } from '../../src/simulators/plaid/simulator';
+import { linkJobsKey, linkStateKey, linkStateSinceKey } from '../../src/temporal/search-attributes';
 import { workflowBundle } from './workflow-bundle';
 
 export const EMPLOYER: Job = 'employer-classification';
@@ -33,12 +35,6 @@ export const DEFAULT_SETTINGS: LinkSettings = {
   removeItemOnUnlink: true,
   notify: false,
 };
-
-/**
- * `fast`: steps are tried locally first, as in production. `slow`: every local attempt fails before it is made, so that each
- * step takes the way of an activity.
- */
-export type Path = 'fast' | 'slow';
 
 export type Handle = WorkflowHandleWithFirstExecutionRunId;
 
@@ -83,7 +79,6 @@ export async function startLinkWorld(options: {
   nativeConnection: NativeConnection;
   namespace?: string;
   settings?: Partial<LinkSettings>;
-  path?: Path;
   /** `none` for a test that runs workers of its own on the task queue. Default: one. */
   worker?: 'one' | 'none';
   /** Of a call to Plaid or Atomic. Default 3,000. */
@@ -94,7 +89,7 @@ export async function startLinkWorld(options: {
   /** Told of each notification before it counts as taken; throws to refuse it. */
   onNotification?: (event: NotificationEvent) => void | Promise<void>;
 }): Promise<LinkWorld> {
-  const { connection, nativeConnection, namespace = 'default', path = 'fast' } = options;
+  const { connection, nativeConnection, namespace = 'default' } = options;
   const plaid = await startPlaidSimulator({ clientId: 'client', secret: 'plaid-secret' });
   const atomic = await startAtomicSimulator({
     apiKey: 'atomic-key',
@@ -138,7 +133,6 @@ export async function startLinkWorld(options: {
       dataConverter,
       shutdownGraceTime: '1s',
       ...(options.maxCachedWorkflows !== undefined && { maxCachedWorkflows: options.maxCachedWorkflows }),
-      ...(path === 'slow' && { interceptors: { activity: [refuseLocalAttempts] } }),
     });
     const running = worker.run();
     return async () => {
@@ -175,6 +169,11 @@ export async function startLinkWorld(options: {
         workflowId: workflowIdOf(userId),
         taskQueue,
         args: [input],
+        typedSearchAttributes: new TypedSearchAttributes([
+          { key: linkStateKey, value: 'waiting' },
+          { key: linkStateSinceKey, value: new Date() },
+          { key: linkJobsKey, value: JOBS.filter((job) => jobs.includes(job)) },
+        ]),
         ...(rest.startDelayMs !== undefined && { startDelay: rest.startDelayMs }),
       });
       return { handle, userId, itemId: made.itemId, accountId: made.accounts[0]?.accountId ?? '' };
@@ -194,17 +193,6 @@ export async function startLinkWorld(options: {
     },
   };
 }
-
-/** Makes every local attempt fail in a way that may pass, so that the step goes on as an activity. */
-const refuseLocalAttempts: ActivityInterceptorsFactory = ({ info }) => ({
-  inbound: {
-    async execute(input, next) {
-      if (info.isLocal && info.activityType !== 'readSettings')
-        throw new Error('no local attempts in this test');
-      return next(input);
-    },
-  },
-});
 
 export const getLink = (handle: Handle): Promise<LinkView> => handle.query(QUERIES.getLink);
 export const getJob = (handle: Handle, job: Job): Promise<JobReport | null> =>

@@ -1,15 +1,8 @@
-import { linkError } from '../../src/contract/failures';
 import { LINK_STATES, type LinkState } from '../../src/contract/states';
-import {
-  isRefused,
-  LINK_EDGES,
-  type LinkEvent,
-  type LinkRecord,
-  newLink,
-  stateOf,
-  transition,
-  viewOf,
-} from '../../workflows/link-state';
+import { type LinkEvent, type LinkFacts, newLink } from '../../workflows/facts';
+import { LINK_EDGES, stateOf, viewOf } from '../../workflows/link-view';
+import { lossOf } from '../../workflows/next-step';
+import { transition } from '../../workflows/transition';
 
 const T0 = '2026-11-23T00:00:00.000Z';
 const T1 = '2026-11-23T00:00:01.000Z';
@@ -19,22 +12,28 @@ const ACCOUNT = { accountId: 'acc-1', mask: '0000', subtype: 'checking' };
 const MOVED = { accountId: 'acc-2', mask: '0000', subtype: 'checking' };
 const RUN = { workflowId: 'processor-link/user-1', runId: 'run-1' };
 
-function linkAfter(...events: LinkEvent[]): LinkRecord {
+function linkAfter(...events: LinkEvent[]): LinkFacts {
   return events.reduce(
     (link, event) => transition(link, event, T0),
-    newLink('user-1', [E], { accessToken: false }, T0),
+    newLink({ userId: 'user-1', jobs: [E] }, T0),
   );
 }
 
-const exchanged: LinkEvent = { type: 'exchanged', itemId: 'item-1' };
-const connected: LinkEvent = { type: 'processor_token_created', itemId: 'item-1', account: ACCOUNT };
+const exchanged: LinkEvent = { type: 'exchanged', itemId: 'item-1', sealedAccessToken: 'sealed' };
+const connected: LinkEvent = {
+  type: 'processor_token_created',
+  itemId: 'item-1',
+  account: ACCOUNT,
+  sealedProcessorToken: 'sealed',
+  awaitHistory: false,
+};
 const registered: LinkEvent = { type: 'job_registered', job: E };
 const completed: LinkEvent = { type: 'job_completed', job: E, via: 'webhook', sha256: 'a' };
 const attention: LinkEvent = { type: 'attention_needed', code: 'sign_in_required' };
 const ending: LinkEvent = { type: 'ending' };
 
 /** A link in each state, with one job. */
-const IN_STATE: Record<LinkState, LinkRecord> = {
+const IN_STATE: Record<LinkState, LinkFacts> = {
   exchanging: linkAfter(),
   creating_processor_token: linkAfter(exchanged),
   registering: linkAfter(exchanged, connected),
@@ -43,11 +42,7 @@ const IN_STATE: Record<LinkState, LinkRecord> = {
   needs_attention: linkAfter(exchanged, connected, registered, attention),
   unlinking: linkAfter(exchanged, connected, registered, ending),
   unlinked: linkAfter(exchanged, connected, registered, ending, { type: 'ended' }),
-  failed: linkAfter(
-    exchanged,
-    { type: 'ending', failure: linkError('provider_rejected') },
-    { type: 'ended' },
-  ),
+  failed: linkAfter(exchanged, { type: 'ending', failure: { code: 'provider_rejected' } }, { type: 'ended' }),
 };
 
 const EVENTS: Record<string, LinkEvent> = {
@@ -56,12 +51,12 @@ const EVENTS: Record<string, LinkEvent> = {
   'job requested again': { type: 'job_requested', job: E },
   'further job requested': { type: 'job_requested', job: R },
   registered,
-  'fetch started': { type: 'fetch_started', job: E },
+  'fetch started': { type: 'fetch_started', job: E, via: 'webhook' },
   'result missing': { type: 'result_missing', job: E },
   completed,
-  'job failed': { type: 'job_failed', job: E, error: linkError('provider_rejected') },
-  stalled: { type: 'stalled', error: linkError('bank_unavailable') },
-  resumed: { type: 'resumed' },
+  'job failed': { type: 'job_failed', job: E, reason: { code: 'provider_rejected' } },
+  stalled: { type: 'stalled', step: 'a step', reason: { code: 'bank_unavailable' } },
+  resumed: { type: 'resumed', step: 'a step' },
   attention,
   repaired: { type: 'repaired', account: ACCOUNT },
   'repaired, account moved': { type: 'repaired', account: MOVED },
@@ -146,13 +141,13 @@ describe('every event in every state', () => {
 
 describe('jobs', () => {
   it('are shown in the contract order, whatever the order they were asked in', () => {
-    const link = newLink('user-1', [R, E], { accessToken: true }, T0);
+    const link = newLink({ userId: 'user-1', jobs: [R, E], sealedAccessToken: 'sealed' }, T0);
     expect(Object.keys(viewOf(link, RUN).jobs)).toEqual([E, R]);
     expect(stateOf(link)).toBe('creating_processor_token');
   });
 
   it('wait independently: the link is linked when the last one has settled', () => {
-    let link = newLink('user-1', [E, R], { accessToken: true }, T0);
+    let link = newLink({ userId: 'user-1', jobs: [E, R], sealedAccessToken: 'sealed' }, T0);
     for (const event of [
       connected,
       registered,
@@ -163,7 +158,7 @@ describe('jobs', () => {
     }
     expect(stateOf(link)).toBe('waiting');
     expect(
-      stateOf(transition(link, { type: 'job_failed', job: R, error: linkError('result_timeout') }, T1)),
+      stateOf(transition(link, { type: 'job_failed', job: R, reason: { code: 'result_timeout' } }, T1)),
     ).toBe('linked');
   });
 
@@ -181,7 +176,7 @@ describe('jobs', () => {
     const failed = linkAfter(exchanged, connected, registered, {
       type: 'job_failed',
       job: E,
-      error: linkError('result_timeout'),
+      reason: { code: 'result_timeout' },
     });
     const late = transition(failed, completed, T1);
     expect(late.jobs[E]).toEqual({
@@ -195,47 +190,48 @@ describe('jobs', () => {
   });
 
   it('go back to registered when there is no result yet', () => {
-    const fetching = transition(IN_STATE.waiting, { type: 'fetch_started', job: E }, T1);
+    const fetching = transition(IN_STATE.waiting, { type: 'fetch_started', job: E, via: 'webhook' }, T1);
     expect(fetching.jobs[E]?.state).toBe('fetching');
     expect(transition(fetching, { type: 'result_missing', job: E }, T1).jobs[E]?.state).toBe('registered');
   });
 });
 
 describe('refusal', () => {
-  const refused: LinkEvent = { type: 'job_failed', job: E, error: linkError('provider_rejected') };
+  const refused: LinkEvent = { type: 'job_failed', job: E, reason: { code: 'provider_rejected' } };
 
   it('is when no job was ever taken', () => {
-    expect(isRefused(linkAfter(exchanged, connected, refused))).toBe(true);
+    expect(lossOf(linkAfter(exchanged, connected, refused))).toEqual({ code: 'provider_rejected' });
   });
 
   it('is not while another job may be taken', () => {
     const both = transition(
-      transition(newLink('user-1', [E, R], { accessToken: true }, T0), connected, T0),
+      transition(newLink({ userId: 'user-1', jobs: [E, R], sealedAccessToken: 'sealed' }, T0), connected, T0),
       refused,
       T0,
     );
-    expect(isRefused(both)).toBe(false);
+    expect(lossOf(both)).toBeUndefined();
   });
 
   it('is not when an earlier run was taken', () => {
     expect(
-      isRefused(
+      lossOf(
         linkAfter(exchanged, connected, registered, completed, { type: 'job_requested', job: E }, refused),
       ),
-    ).toBe(false);
+    ).toBeUndefined();
   });
 });
 
 describe('the bank', () => {
   it('moving the account under another id makes every registered job start over with a new processor token', () => {
     const moved = transition(IN_STATE.needs_attention, { type: 'repaired', account: MOVED }, T1);
-    expect(moved).toMatchObject({ connected: false, registered: false, account: MOVED });
+    expect(moved).toMatchObject({ registered: false, account: MOVED });
+    expect(moved).not.toHaveProperty('sealedProcessorToken');
     expect(moved.jobs[E]).toEqual({ state: 'pending', run: 2 });
   });
 
   it('withdrawing the account asks for the user and forgets the registration', () => {
     const withdrawn = transition(IN_STATE.linked, { type: 'account_withdrawn' }, T1);
-    expect(withdrawn.attention?.code).toBe('access_revoked');
+    expect(withdrawn.attention).toBe('access_revoked');
     expect(withdrawn.jobs[E]?.state).toBe('pending');
   });
 
@@ -254,16 +250,20 @@ describe('errors in the view', () => {
   it('show why a step is tried again, and nothing once it goes on', () => {
     const stalled = transition(
       IN_STATE.registering,
-      { type: 'stalled', error: linkError('provider_unavailable') },
+      { type: 'stalled', step: 'a step', reason: { code: 'provider_unavailable' } },
       T1,
     );
     expect(viewOf(stalled, RUN).error?.code).toBe('provider_unavailable');
-    expect(viewOf(transition(stalled, { type: 'resumed' }, T1), RUN).error).toBeUndefined();
+    expect(viewOf(transition(stalled, { type: 'resumed', step: 'a step' }, T1), RUN).error).toBeUndefined();
   });
 
   it('show why the cleanup does not finish, then why the link failed', () => {
-    const failing = linkAfter(exchanged, { type: 'ending', failure: linkError('account_required') });
-    const stuck = transition(failing, { type: 'stalled', error: linkError('provider_unavailable') }, T1);
+    const failing = linkAfter(exchanged, { type: 'ending', failure: { code: 'account_required' } });
+    const stuck = transition(
+      failing,
+      { type: 'stalled', step: 'a step', reason: { code: 'provider_unavailable' } },
+      T1,
+    );
     expect(viewOf(stuck, RUN)).toMatchObject({ state: 'unlinking', error: { code: 'provider_unavailable' } });
     expect(viewOf(transition(stuck, { type: 'ended' }, T1), RUN)).toMatchObject({
       state: 'failed',

@@ -1,14 +1,20 @@
-import { linkError } from '../../src/contract/failures';
-import { type LinkEvent, type LinkRecord, newLink, transition } from '../../workflows/link-state';
+import { type LinkEvent, type LinkFacts, newLink } from '../../workflows/facts';
 import { newsOf } from '../../workflows/notifications-of';
+import { transition } from '../../workflows/transition';
 
 const JOB = 'employer-classification';
 const NOW = '2026-11-23T09:00:00.000Z';
 const account = { accountId: 'account-1', mask: '0000', subtype: 'checking' };
 
 const connected: LinkEvent[] = [
-  { type: 'exchanged', itemId: 'item-1' },
-  { type: 'processor_token_created', itemId: 'item-1', account },
+  { type: 'exchanged', itemId: 'item-1', sealedAccessToken: 'sealed' },
+  {
+    type: 'processor_token_created',
+    itemId: 'item-1',
+    account,
+    sealedProcessorToken: 'sealed',
+    awaitHistory: false,
+  },
 ];
 const registered: LinkEvent[] = [...connected, { type: 'job_registered', job: JOB }];
 const completed = (sha256: string): LinkEvent => ({
@@ -21,7 +27,7 @@ const withdrawn: LinkEvent = { type: 'attention_needed', code: 'access_revoked' 
 
 /** A link with one job to which this has happened, and the news of the last event. */
 function newsAfter(...events: LinkEvent[]) {
-  let before: LinkRecord = newLink('user-1', [JOB], { accessToken: false }, NOW);
+  let before: LinkFacts = newLink({ userId: 'user-1', jobs: [JOB] }, NOW);
   let after = before;
   for (const event of events) {
     before = after;
@@ -40,7 +46,7 @@ it.each<[what: string, happened: LinkEvent[], type: string, data: object]>([
   ],
   [
     'a job that failed',
-    [...registered, { type: 'job_failed', job: JOB, error: linkError('result_timeout') }],
+    [...registered, { type: 'job_failed', job: JOB, reason: { code: 'result_timeout' } }],
     'job.failed',
     { job: JOB, state: 'failed', code: 'result_timeout' },
   ],
@@ -53,7 +59,7 @@ it.each<[what: string, happened: LinkEvent[], type: string, data: object]>([
   ['the end', [...registered, { type: 'ending' }, { type: 'ended' }], 'link.unlinked', { state: 'unlinked' }],
   [
     'a failure',
-    [{ type: 'ending', failure: linkError('relink_required') }, { type: 'ended' }],
+    [{ type: 'ending', failure: { code: 'relink_required' } }, { type: 'ended' }],
     'link.failed',
     { state: 'failed', code: 'relink_required' },
   ],
@@ -62,7 +68,7 @@ it.each<[what: string, happened: LinkEvent[], type: string, data: object]>([
 });
 
 it.each<[what: string, happened: LinkEvent[]]>([
-  ['an exchange', [{ type: 'exchanged', itemId: 'item-1' }]],
+  ['an exchange', [{ type: 'exchanged', itemId: 'item-1', sealedAccessToken: 'sealed' }]],
   ['a registration', registered],
   ['the same result again', [...registered, completed('a'), completed('a')]],
   ['a job that runs again', [...registered, completed('a'), { type: 'job_requested', job: JOB }]],

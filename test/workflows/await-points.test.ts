@@ -15,71 +15,83 @@ type Wait = readonly [awaited: string, ...cases: [CaseName, ...CaseName[]]];
  * cancel does there.
  */
 const COVERED: Readonly<Record<string, readonly Wait[]>> = {
-  'job-follower.ts followJob': [
-    ['condition', 'before its first task', 'exchange under way', 'linked, with nothing under way'],
-    ['register', 'registration under way at the first attempt', 'registration under way'],
-    ['fetchResult', 'result under way at the first attempt', 'result under way after a webhook'],
-    ['waitForWebhook', 'webhook awaited'],
-  ],
-  'job-follower.ts register': [
+  'inspect-item.ts inspectItem': [
     [
-      'quickly',
+      'steps.inspectItem',
+      'history asked for',
+      'the Item looked at for a caller',
+      'the Item looked at after a webhook',
+    ],
+  ],
+  'job-steps.ts registerProcessorLink': [
+    ['link.during', 'registration under way'],
+    [
+      'link.setup.registerProcessorLink',
       'registration under way',
       'registration taken, its answer under way',
       'one job registered, the other under way',
-      'registration under way at the first attempt',
-      'registration taken at the first attempt, its answer under way',
-      'registration taken at the first attempt, which is never answered',
+      'account withdrawn while its registration is under way',
     ],
   ],
-  'job-follower.ts waitForWebhook': [
+  'job-steps.ts waitForWebhook': [
     // The settings came with the processor token, so that this takes no time.
     ['link.readSettings', 'webhook awaited'],
     ['condition', 'webhook awaited', 'a long poll pending', 'the caller being told'],
-    ['fetchResult', 'result under way by poll'],
+    ['fetchJobResult', 'result under way by poll'],
   ],
-  'job-follower.ts fetchResult': [
-    ['quickly', 'result under way after a webhook', 'result waiting for its next attempt'],
-    ['Promise.race', 'result under way at the first attempt', 'result under way after a webhook'],
+  'job-steps.ts fetchJobResult': [
+    ['link.during', 'result under way after a webhook'],
+    ['link.result.fetchJobResult', 'result under way after a webhook', 'result under way by poll'],
+    ['condition', 'result under way after a webhook'],
+    ['Promise.race', 'result under way after a webhook', 'result waiting for its next attempt'],
   ],
+  'link-run.ts during': [['work', 'registration under way', 'result under way after a webhook']],
   // Read by the cleanup, where the link was cancelled before anything brought them.
-  'link-run.ts readSettings': [['quickly', 'exchange taken, its answer under way']],
-  'link-run.ts tellCaller': [
-    ['this.readSettings', 'exchange taken, its answer under way'],
-    ['startChild', 'the caller being told'],
-  ],
+  'link-run.ts readSettings': [['this.setup.readSettings', 'exchange taken, its answer under way']],
   'messages.ts waitForJob': [
     ['CancellationScope.nonCancellable', 'a long poll pending'],
     ['condition', 'a long poll pending'],
   ],
   'messages.ts createRepairLinkToken': [
     ['CancellationScope.nonCancellable', 'an update-mode Link token under way'],
-    ['visibly', 'an update-mode Link token under way'],
+    ['link.interactive.createRepairLinkToken', 'an update-mode Link token under way'],
   ],
   'messages.ts confirmRepair': [['CancellationScope.nonCancellable', 'the Item looked at for a caller']],
   // In a workflow of its own, which a cancelled link leaves alone.
-  'notify-caller.ts notifyCaller': [['visibly', 'the caller being told']],
+  'notify-caller.ts notifyCaller': [['stepsOf', 'the caller being told']],
+  'outbox.ts send': [
+    ['this.link.readSettings', 'exchange taken, its answer under way'],
+    ['startChild', 'the caller being told'],
+  ],
   'processor-link.ts processorLink': [
     ['condition', 'unlinking with an update unfinished', NEXT_RUN],
     ['link.story.run', 'linked, with nothing under way'],
-    ['tend', 'linked, with nothing under way'],
+    ['stayLinked', 'linked, with nothing under way'],
     ['close', NEXT_RUN],
     ['continueAsNew', NEXT_RUN],
     ['CancellationScope.nonCancellable', 'unlinking, the registration being removed'],
-    ['cleanUp', 'unlinking, the registration being removed'],
+    ['unlink', 'unlinking, the registration being removed'],
     ['close', 'unlinking with an update unfinished'],
   ],
-  'processor-link.ts stayConnected': [
-    ['exchange', 'exchange under way', 'exchange waiting for its next attempt'],
-    ['withdrawAccount', 'account withdrawn, its removal under way'],
-    ['waitForRepair', 'the user awaited'],
+  'processor-link.ts stayLinked': [['Promise.all', 'linked, with nothing under way']],
+  'processor-link.ts followLink': [
+    ['exchangePublicToken', 'before its first task', 'exchange under way'],
     ['createProcessorToken', 'accounts under way', 'processor token taken, its answer under way'],
     ['waitForHistory', 'history awaited'],
-    ['condition', 'linked, with nothing under way', 'webhook awaited'],
+    ['lookAtItem', 'the Item looked at after a webhook'],
+    ['withdrawAccount', 'account withdrawn, its removal under way'],
+    ['condition', 'linked, with nothing under way', 'webhook awaited', 'the user awaited'],
   ],
-  'processor-link.ts exchange': [
+  'processor-link.ts followJob': [
+    ['condition', 'before its first task', 'exchange under way', 'linked, with nothing under way'],
+    ['registerProcessorLink', 'registration under way'],
+    ['waitForWebhook', 'webhook awaited'],
+    ['fetchJobResult', 'result under way after a webhook'],
+  ],
+  'processor-link.ts exchangePublicToken': [
+    ['link.during', 'exchange under way'],
     [
-      'visibly',
+      'link.exchange.exchangePublicToken',
       'exchange under way',
       'exchange taken, its answer under way',
       'unlinking while the exchange settles',
@@ -87,72 +99,46 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
   ],
   'processor-link.ts createProcessorToken': [
     [
-      'quickly',
-      'accounts under way at the first attempt',
-      'processor token taken at the first attempt, its answer under way',
+      'link.setup.createProcessorToken',
+      'accounts under way',
+      'processor token taken, its answer under way',
       'processor token waiting for its next attempt',
     ],
   ],
   'processor-link.ts waitForHistory': [
     ['link.readSettings', 'history asked for'],
-    ['inspectItem', 'history asked for', 'history asked for at the first attempt'],
+    ['inspectItem', 'history asked for'],
     ['condition', 'history awaited'],
   ],
-  'processor-link.ts waitForRepair': [
-    ['condition', 'the user awaited', 'an update-mode Link token under way'],
-    ['inspectItem', 'the Item looked at after a webhook'],
-  ],
+  'processor-link.ts lookAtItem': [['inspectItem', 'the Item looked at after a webhook']],
   'processor-link.ts withdrawAccount': [
     ['condition', 'account withdrawn while its registration is under way'],
     [
-      'remove',
+      'link.cleanup.removeProcessorLink',
       'account withdrawn, its removal under way',
-      'account withdrawn, its removal under way at the first attempt',
+      'account withdrawn, its removal waiting for its next attempt',
     ],
   ],
-  'processor-link.ts cleanUp': [
-    ['sleep', FAILING],
-    ['condition', 'unlinking while the exchange settles'],
+  'processor-link.ts unlink': [
+    ['condition', 'unlinking while the exchange settles', FAILING],
     [
-      'remove',
+      'link.cleanup.removeProcessorLink',
       'unlinking, the registration being removed',
-      'unlinking, the registration being removed at the first attempt',
       'unlinking, the removal waiting for its next attempt',
     ],
     ['link.readSettings', 'exchange taken, its answer under way'],
-    ['remove', 'unlinking, the Item being removed', 'unlinking, the Item being removed at the first attempt'],
+    ['link.cleanup.removeItem', 'unlinking, the Item being removed'],
   ],
-  'processor-link.ts remove': [
-    ['quickly', 'account withdrawn, its removal waiting for its next attempt'],
-    ['quickly', 'unlinking, the Item being removed'],
-  ],
-  'repair.ts inspectItem': [
-    [
-      'quickly',
-      'history asked for',
-      'the Item looked at for a caller',
-      'the Item looked at for a caller at the first attempt',
-    ],
-  ],
-  'steps.ts visibly': [['call', 'exchange under way', 'exchange waiting for its next attempt']],
-  'steps.ts quickly': [
-    ['tryLocally', 'accounts under way at the first attempt', 'result under way at the first attempt'],
+  'steps.ts stepsOf': [['perform', 'exchange under way']],
+  'steps.ts perform': [
+    ['call', 'exchange under way', 'registration under way'],
     [
       'sleep',
+      'exchange waiting for its next attempt',
       'processor token waiting for its next attempt',
       'registration waiting for its next attempt',
       'result waiting for its next attempt',
     ],
-    ['visibly', 'registration under way', 'result under way after a webhook'],
-  ],
-  'steps.ts tryLocally': [
-    ['condition', 'one job registering at the first attempt, the other waiting for its turn'],
-    [
-      'attempts.run',
-      'registration under way at the first attempt',
-      'registration under way at the first attempt, for longer than a workflow task may last',
-    ],
-    ['call', 'registration under way at the first attempt'],
   ],
 };
 

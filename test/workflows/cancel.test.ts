@@ -1,8 +1,8 @@
 import { DEFAULT_SETTINGS, getLink, type Handle, viewWhen } from '../support/link-world';
 import { CANCEL_CASES, type CancelCase } from './support/cancel-cases';
 import { endingOf, expectFailed, expectNothingLeft, expectUnlinked } from './support/ending';
-import { holdSecond } from './support/holding';
-import { PATHS, useLinkWorld, useRealServer } from './support/use-link-world';
+import { hold } from './support/holding';
+import { useLinkWorld, useRealServer } from './support/use-link-world';
 
 // A run may close here while a step of it is still under way, which the time-skipping server does not survive.
 const server = useRealServer();
@@ -12,18 +12,18 @@ const TWO_ACCOUNTS = (['checking', 'savings'] as const).map((subtype) => ({
 }));
 const CASES: [string, CancelCase][] = Object.entries(CANCEL_CASES);
 
-describe.each(PATHS)('on the %s path, a cancel unlinks', (path) => {
-  const scene = useLinkWorld(server, { path, providerTimeoutMs: 15_000 });
+describe('a cancel unlinks', () => {
+  const scene = useLinkWorld(server, { providerTimeoutMs: 15_000 });
   const handles: Handle[] = [];
 
-  it.each(CASES.filter(([, { only = path }]) => only === path))('%s', async (_, { settings, arrive }) => {
+  it.each(CASES)('%s', async (_, { settings, arrive }) => {
     Object.assign(scene.world.settings, DEFAULT_SETTINGS, settings);
-    const { started, release, pending, heard, calls } = await arrive(scene);
+    const { started, release, pending, calls } = await arrive(scene);
     const { handle, userId } = started;
     handles.push(handle);
     const over = Promise.allSettled([pending]);
     await handle.cancel();
-    await (heard?.() ?? viewWhen(handle, ({ state }) => state === 'unlinking' || state === 'unlinked'));
+    await viewWhen(handle, ({ state }) => state === 'unlinking' || state === 'unlinked');
     release?.();
     await expectUnlinked(scene, handle, await endingOf(scene, handle));
     await over;
@@ -32,7 +32,7 @@ describe.each(PATHS)('on the %s path, a cancel unlinks', (path) => {
 
   it('but not one that is failing for good, which ends as failed, with nothing left', async () => {
     Object.assign(scene.world.settings, DEFAULT_SETTINGS);
-    const held = holdSecond(scene, 'remove item');
+    const held = hold(scene, 'remove item');
     const { handle, userId } = await scene.start({ accounts: TWO_ACCOUNTS });
     await held.arrived(userId);
     await handle.cancel();

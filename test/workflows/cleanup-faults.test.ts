@@ -11,7 +11,7 @@ import {
   playFault,
   status,
 } from './support/fault-table';
-import { PATHS, useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
+import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
 
 const server = useTimeSkippingServer();
 
@@ -40,8 +40,8 @@ const REMOVALS: readonly { call: Call; operation: string; rows: FaultRow[]; refu
   },
 ];
 
-describe.each(PATHS)('on the %s path', (path) => {
-  const scene = useLinkWorld(server, { path });
+describe('cleanup faults', () => {
+  const scene = useLinkWorld(server);
 
   describe.each(REMOVALS)('a fault of $call', ({ call, operation, rows, refusal }) => {
     const provider = () => (call === 'delete' ? scene.world.atomic : scene.world.plaid);
@@ -56,7 +56,7 @@ describe.each(PATHS)('on the %s path', (path) => {
       await scene.pass('3d');
       expect(await getLink(handle)).toMatchObject({
         state: 'unlinking',
-        error: path === 'fast' ? { code: 'configuration_error', action: 'fix_configuration' } : {},
+        error: { code: 'configuration_error', action: 'fix_configuration' },
       });
       expect(fault.hits).toBeGreaterThan(48);
       fault.remove();
@@ -69,10 +69,8 @@ describe.each(PATHS)('on the %s path', (path) => {
       provider().faults.add({ operation, times: 5, kind: refusal });
       scene.world.atomic.faults.add({ operation: 'POST /plaid/processor-link', kind: { status: 422 } });
       const { handle } = await scene.start();
-      // Why the cleanup does not finish stands before why the link failed; the slow path's own fault comes first of all.
-      await viewWhen(handle, ({ state, error }) =>
-        path === 'fast' ? error?.code === 'configuration_error' : state === 'unlinking',
-      );
+      // Why the cleanup does not finish stands before why the link failed.
+      await viewWhen(handle, ({ error }) => error?.code === 'configuration_error');
       await expectFailed(scene, handle, await endingOf(scene, handle), 'provider_rejected');
     });
   });

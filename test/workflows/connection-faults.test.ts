@@ -12,7 +12,7 @@ import {
   playFault,
   status,
 } from './support/fault-table';
-import { PATHS, useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
+import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
 
 const server = useTimeSkippingServer();
 const HOUR_MS = 3_600_000;
@@ -39,8 +39,8 @@ const STEPS: readonly { step: Call; operation: string }[] = [
   { step: 'processor token', operation: '/processor/token/create' },
 ];
 
-describe.each(PATHS)('on the %s path', (path) => {
-  const scene = useLinkWorld(server, { path });
+describe('connection faults', () => {
+  const scene = useLinkWorld(server);
 
   describe.each(STEPS)('a fault of $step', ({ step, operation }) => {
     it.each(named(ROWS))('is met: %s', (_, row) => playFault(scene, step, row));
@@ -56,8 +56,7 @@ describe.each(PATHS)('on the %s path', (path) => {
       const view = await getLink(handle);
       expect(view).toMatchObject({
         state: 'creating_processor_token',
-        // The local attempt of the slow path fails in a way of its own, which is what its view shows.
-        error: path === 'fast' ? { code: 'bank_unavailable', action: 'retry_later' } : {},
+        error: { code: 'bank_unavailable', action: 'retry_later' },
       });
       const ending = await endingOf(scene, handle);
       await expectFailed(scene, handle, ending, 'bank_unavailable');
@@ -77,7 +76,7 @@ describe.each(PATHS)('on the %s path', (path) => {
       await scene.pass('22h');
       expect(await getLink(handle)).toMatchObject({
         state: 'creating_processor_token',
-        error: path === 'fast' ? { code: 'provider_unavailable' } : {},
+        error: { code: 'provider_unavailable' },
       });
       await expectFailed(scene, handle, await endingOf(scene, handle), 'provider_unavailable');
     });

@@ -10,7 +10,7 @@ import {
   playFault,
   status,
 } from './support/fault-table';
-import { PATHS, useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
+import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
 
 const server = useTimeSkippingServer();
 
@@ -61,8 +61,8 @@ const FAILING: FaultRow[] = [
   { ...plaidError('INSTITUTION_NO_LONGER_SUPPORTED'), outcome: failsWith('bank_not_supported', 1) },
 ];
 
-describe.each(PATHS)('on the %s path, a fault of the exchange', (path) => {
-  const scene = useLinkWorld(server, { path });
+describe('a fault of the exchange', () => {
+  const scene = useLinkWorld(server);
 
   it.each(named(PASSING))('that may pass: %s', (_, row) => playFault(scene, 'exchange', row));
   it.each(named(LOST))('that loses the answer: %s', (_, row) => playFault(scene, 'exchange', row));

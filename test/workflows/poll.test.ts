@@ -3,7 +3,7 @@ import { UPDATES } from '../../src/contract/names';
 import { nextPollMs } from '../../workflows/poll-schedule';
 import { EMPLOYER, getJob, getLink, type Handle, viewWhen, webhook } from '../support/link-world';
 import { cancelled, expectUnlinked } from './support/ending';
-import { PATHS, useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
+import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
 
 const server = useTimeSkippingServer();
 const MINUTE_MS = 60_000;
@@ -12,8 +12,8 @@ const RESULT = 'GET employer-matches';
 /** What a loaded machine may take between a timer and the task that follows it. */
 const SLACK_MS = 3_000;
 
-describe.each(PATHS)('on the %s path', (path) => {
-  const scene = useLinkWorld(server, { path });
+describe('poll', () => {
+  const scene = useLinkWorld(server);
   beforeEach(() => {
     Object.assign(scene.world.atomic.settings, { jobDelayMs: 'manual', beforeResult: '404' });
   });

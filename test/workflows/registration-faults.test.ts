@@ -9,7 +9,7 @@ import {
   playFault,
   status,
 } from './support/fault-table';
-import { PATHS, useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
+import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
 
 const server = useTimeSkippingServer();
 const REGISTER = 'POST /plaid/processor-link';
@@ -30,8 +30,8 @@ const ROWS: FaultRow[] = [
   { ...status(403), outcome: failsWith('configuration_error', 1) },
 ];
 
-describe.each(PATHS)('on the %s path, a fault of the registration', (path) => {
-  const scene = useLinkWorld(server, { path });
+describe('a fault of the registration', () => {
+  const scene = useLinkWorld(server);
 
   it.each(named(ROWS))('is met: %s', (_, row) => playFault(scene, 'register', row));
 
@@ -115,7 +115,7 @@ describe.each(PATHS)('on the %s path, a fault of the registration', (path) => {
     expect(await getLink(handle)).toMatchObject({
       state: 'registering',
       jobs: { [EMPLOYER]: { state: 'pending' } },
-      error: path === 'fast' ? { code: 'provider_unavailable', action: 'retry_later' } : {},
+      error: { code: 'provider_unavailable', action: 'retry_later' },
     });
     // Each of those calls was taken, for all that was heard of it: the cleanup removes that too.
     await expectFailed(scene, handle, await endingOf(scene, handle), 'provider_unavailable');

@@ -9,7 +9,7 @@ import {
   playFault,
   status,
 } from './support/fault-table';
-import { PATHS, useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
+import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
 
 const server = useTimeSkippingServer();
 const RESULT = 'GET employer-matches';
@@ -28,8 +28,8 @@ const ROWS: FaultRow[] = [
   { fault: 'a huge body', kind: { hugeBodyBytes: 50_000_000 }, outcome: failsJobWith('result_too_large', 1) },
 ];
 
-describe.each(PATHS)('on the %s path, a fault of the result', (path) => {
-  const scene = useLinkWorld(server, { path });
+describe('a fault of the result', () => {
+  const scene = useLinkWorld(server);
 
   it.each(named(ROWS))('is met: %s', (_, row) => playFault(scene, 'employer result', row));
 

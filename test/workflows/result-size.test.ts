@@ -1,13 +1,13 @@
 import { EMPLOYER, getJob, viewWhen, webhook } from '../support/link-world';
 import { cancelled, expectUnlinked } from './support/ending';
-import { PATHS, useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
+import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
 
 const server = useTimeSkippingServer();
 /** 1,000 KiB, as Atomic sends them. */
 const CAP_BYTES = 1_024_000;
 
-describe.each(PATHS)('on the %s path', (path) => {
-  const scene = useLinkWorld(server, { path });
+describe('result size', () => {
+  const scene = useLinkWorld(server);
 
   async function fetched(bytes: number) {
     const { handle, userId } = await scene.start();

@@ -1,9 +1,9 @@
 import { UPDATES } from '../../src/contract/names';
 import { EMPLOYER, RECURRING, viewWhen, webhook } from '../support/link-world';
 import { endingOf, expectUnlinked } from './support/ending';
-import { addFault, hold, holdSecond } from './support/holding';
+import { hold } from './support/holding';
 import { plaidWebhook } from './support/plaid-signal';
-import { PATHS, useLinkWorld, useRealServer } from './support/use-link-world';
+import { useLinkWorld, useRealServer } from './support/use-link-world';
 
 // The time-skipping server mistakes a cancel that comes during a local attempt.
 const server = useRealServer();
@@ -17,8 +17,8 @@ const SETTLED_AND_UNDONE = [
   'remove item ends',
 ];
 
-describe.each(PATHS)('on the %s path', (path) => {
-  const scene = useLinkWorld(server, { path, providerTimeoutMs: 15_000 });
+describe('settling', () => {
+  const scene = useLinkWorld(server, { providerTimeoutMs: 15_000 });
 
   it.each(['before', 'after'] as const)(
     'lets an exchange under way settle, and then removes its Item (held %s its effect)',
@@ -44,7 +44,7 @@ describe.each(PATHS)('on the %s path', (path) => {
   it.each(['before', 'after'] as const)(
     'sends the DELETE once a registration under way has settled (held %s its effect)',
     async (when) => {
-      const held = holdSecond(scene, 'register', when);
+      const held = hold(scene, 'register', when);
       const { handle, userId } = await scene.start();
       await held.arrived(userId);
       await handle.cancel();
@@ -58,7 +58,6 @@ describe.each(PATHS)('on the %s path', (path) => {
   );
 
   it('waits for both registrations, whichever settles first', async () => {
-    if (path === 'fast') addFault(scene, 'register', { times: 2, kind: { status: 500 } });
     const first = hold(scene, 'register', 'after');
     const { handle, userId } = await scene.start({ jobs: [EMPLOYER, RECURRING] });
     await first.arrived(userId);
@@ -73,7 +72,7 @@ describe.each(PATHS)('on the %s path', (path) => {
   });
 
   it('withdraws an account once its registration under way has settled', async () => {
-    const held = holdSecond(scene, 'register', 'after');
+    const held = hold(scene, 'register', 'after');
     const { handle, userId, itemId, accountId } = await scene.start();
     await held.arrived(userId);
     await plaidWebhook(handle, { kind: 'account_revoked', itemId, accountId });
@@ -89,7 +88,7 @@ describe.each(PATHS)('on the %s path', (path) => {
     const { plaid } = scene.world;
     const { handle, userId, itemId } = await scene.start();
     await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
-    const result = holdSecond(scene, 'employer result');
+    const result = hold(scene, 'employer result');
     await webhook(handle, EMPLOYER);
     await result.arrived(userId);
     // An update that is not finished keeps the run open beyond its cleanup.
@@ -105,22 +104,4 @@ describe.each(PATHS)('on the %s path', (path) => {
     await update;
     await expectUnlinked(scene, handle, await endingOf(scene, handle));
   });
-});
-
-describe('at the first attempt', () => {
-  const scene = useLinkWorld(server, { providerTimeoutMs: 15_000 });
-
-  it.each(['before', 'after'] as const)(
-    'sends the DELETE once a registration under way has settled (held %s its effect)',
-    async (when) => {
-      const held = hold(scene, 'register', when);
-      const { handle, userId } = await scene.start();
-      await held.arrived(userId);
-      await handle.cancel();
-      held.release();
-      await expectUnlinked(scene, handle, await endingOf(scene, handle));
-      expect(scene.calls.timeline(userId).slice(-6)).toEqual(SETTLED_AND_UNDONE);
-      expect(scene.calls.count(userId, 'register')).toBe(1);
-    },
-  );
 });

@@ -1,6 +1,6 @@
 import { EMPLOYER, getJob, RECURRING, viewWhen, webhook } from '../support/link-world';
 import { cancelled, endingOf, expectFailed, expectUnlinked } from './support/ending';
-import { PATHS, useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
+import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
 
 const server = useTimeSkippingServer();
 
@@ -8,8 +8,8 @@ const CHECKING = { type: 'depository', subtype: 'checking' } as const;
 const SAVINGS = { type: 'depository', subtype: 'savings' } as const;
 const CARD = { type: 'credit', subtype: 'credit card' } as const;
 
-describe.each(PATHS)('on the %s path', (path) => {
-  const scene = useLinkWorld(server, { path });
+describe('steps', () => {
+  const scene = useLinkWorld(server);
 
   it('goes from a public token to both results and back to nothing, step by step', async () => {
     const { handle, userId, itemId, accountId } = await scene.start({ jobs: [EMPLOYER, RECURRING] });

@@ -5,8 +5,8 @@ import type { LinkView } from '../../src/contract/schemas';
 import type { WaitForJobAnswer } from '../../src/contract/workflow';
 import { EMPLOYER, getJob, getLink, type Handle, RECURRING, viewWhen, webhook } from '../support/link-world';
 import { cancelled, endingOf, expectUnlinked } from './support/ending';
-import { addFault, holdSecond } from './support/holding';
-import { PATHS, useLinkWorld, useRealServer } from './support/use-link-world';
+import { addFault, hold } from './support/holding';
+import { useLinkWorld, useRealServer } from './support/use-link-world';
 
 const server = useRealServer();
 
@@ -27,8 +27,8 @@ async function refusalOf(update: Promise<unknown>): Promise<string | null | unde
   return error.cause instanceof ApplicationFailure ? error.cause.type : undefined;
 }
 
-describe.each(PATHS)('on the %s path', (path) => {
-  const scene = useLinkWorld(server, { path });
+describe('updates', () => {
+  const scene = useLinkWorld(server);
 
   async function linked(jobs = [EMPLOYER]) {
     const started = await scene.start({ jobs });
@@ -67,7 +67,7 @@ describe.each(PATHS)('on the %s path', (path) => {
   });
 
   it('joins a run under way, and never registers twice', async () => {
-    const held = holdSecond(scene, 'register', 'after');
+    const held = hold(scene, 'register', 'after');
     const { handle, userId } = await scene.start();
     await held.arrived(userId);
     await Promise.all([runJob(handle, EMPLOYER), runJob(handle, EMPLOYER)]);
@@ -116,7 +116,7 @@ describe.each(PATHS)('on the %s path', (path) => {
   );
 
   it('refuses every update whilst unlinking, and changes nothing', async () => {
-    const held = holdSecond(scene, 'delete');
+    const held = hold(scene, 'delete');
     const { handle, userId } = await linked();
     await handle.cancel();
     await held.arrived(userId);

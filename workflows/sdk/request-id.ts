@@ -30,7 +30,6 @@ export function followRequestId(): Required<Pick<WorkflowInterceptors, 'inbound'
     outbound: [
       {
         scheduleActivity: (input, next) => next({ ...input, headers: withRequestId(input.headers) }),
-        scheduleLocalActivity: (input, next) => next({ ...input, headers: withRequestId(input.headers) }),
       },
     ],
   };

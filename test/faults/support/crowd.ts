@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Connection } from '@temporalio/client';
-import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime } from '@temporalio/worker';
+import { NativeConnection } from '@temporalio/worker';
 import { SEARCH_ATTRIBUTES, workflowIdOf } from '../../../src/contract/names';
 import type { LinkState } from '../../../src/contract/states';
 import { LinkClient } from '../../../src/link-client/link-client';
 import { connectTemporal } from '../../../src/temporal/connection';
 import { EMPLOYER, type LinkWorld, startLinkWorld } from '../../support/link-world';
+import { useSdkLog } from '../../support/sdk-log';
 import { realServer } from '../../support/temporal';
 
 /** More than one worker can take at once would time out, and be tried again. */
@@ -23,9 +24,8 @@ export function linksACrowd(title: string, count: number): void {
   let world: LinkWorld;
   let links: LinkClient;
 
+  useSdkLog();
   beforeAll(async () => {
-    const logging = { filter: makeTelemetryFilterString({ core: 'ERROR' }) };
-    Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging } });
     const { address } = await realServer();
     connection = await connectTemporal({ connectConfig: { connectionOptions: { address } }, lazy: false });
     nativeConnection = await NativeConnection.connect({ address });

@@ -1,6 +1,7 @@
 import { Connection } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import { NativeConnection } from '@temporalio/worker';
 import { type LinkWorld, startLinkWorld } from '../../support/link-world';
+import { useSdkLog } from '../../support/sdk-log';
 import { realServer } from '../../support/temporal';
 import { startShortHistoryServer } from './short-history-server';
 
@@ -12,8 +13,8 @@ export function useRealWorld(options: Options & { historyEvents?: number } = {})
   let world: LinkWorld | undefined;
   const closers: (() => Promise<unknown>)[] = [];
 
+  useSdkLog();
   beforeAll(async () => {
-    Runtime.install({ logger: new DefaultLogger('ERROR') });
     const server =
       historyEvents === undefined ? await realServer() : await startShortHistoryServer(historyEvents);
     if ('stop' in server) closers.unshift(server.stop);

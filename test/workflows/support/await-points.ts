@@ -5,7 +5,7 @@ const WORKFLOWS = join(__dirname, '../../../workflows');
 
 /** What a workflow can wait in, whether or not an `await` stands before it. */
 const WAITS =
-  /\bawait\s+([\w.]*)|(?<![\w.])(condition|sleep|startChild|executeChild|continueAsNew|visibly|quickly|call)(?=\()/g;
+  /\bawait\s+([\w.]*)|(?<![\w.])(condition|sleep|startChild|executeChild|continueAsNew|perform|call|link\.(?:exchange|setup|result|interactive|cleanup)\.\w+)(?=\()/g;
 const TOP_LEVEL = /^(?:export )?(?:async )?function (\w+)/;
 const METHOD = /^ {2}(?:private |get |async )*(\w+)(?:<[^(]*>)?\(.*\{$/;
 const HANDLER = /^ {2}setHandler\((?:(\w+),.*)?$/;

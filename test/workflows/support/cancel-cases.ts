@@ -1,9 +1,9 @@
 import { UPDATES } from '../../../src/contract/names';
 import type { LinkView } from '../../../src/contract/schemas';
 import type { LinkSettings } from '../../../src/contract/workflow';
-import { EMPLOYER, type Path, RECURRING, viewWhen, webhook } from '../../support/link-world';
+import { EMPLOYER, RECURRING, viewWhen, webhook } from '../../support/link-world';
 import type { Call } from './call-log';
-import { addFault, type Held, hold, holdSecond, providerOf } from './holding';
+import { addFault, type Held, hold, providerOf } from './holding';
 import { plaidWebhook } from './plaid-signal';
 import type { LinkScene, Started } from './use-link-world';
 
@@ -14,16 +14,12 @@ export interface Point {
   release?: () => void;
   /** What somebody waits for meanwhile: it has to come to an end too. */
   pending?: Promise<unknown>;
-  /** Resolves once the cancel has had its time to reach the link. Default: once the link shows it. */
-  heard?: () => Promise<unknown>;
   /** The calls that the link makes in all, where the cancel allows no others. */
   calls?: string[];
 }
 
 export interface CancelCase {
   settings?: Partial<LinkSettings>;
-  /** Set where the other path has no such point. */
-  only?: Path;
   arrive(scene: LinkScene): Promise<Point>;
 }
 
@@ -35,17 +31,6 @@ async function heldAt(scene: LinkScene, held: Held, begin?: Promise<Point>): Pro
   const point = begin ? await begin : { started: await scene.start() };
   await held.arrived(point.started.userId);
   return { ...point, release: held.release };
-}
-
-/**
- * A point in a local attempt. The attempt keeps the workflow task, so that the link hears of the cancel only once it has
- * ended, and nothing is read until then. On the slow path an attempt that is held is an activity's, which has cases of its own.
- */
-function locally(arrive: CancelCase['arrive']): CancelCase {
-  return {
-    only: 'fast',
-    arrive: async (scene) => ({ heard: async () => undefined, ...(await arrive(scene)) }),
-  };
 }
 
 async function waiting(scene: LinkScene): Promise<Point> {
@@ -95,14 +80,17 @@ async function updating(begin: Promise<Point>, update: string, args?: unknown): 
   return { ...point, pending };
 }
 
-/** Waits until an activity of the run has failed and waits for its next attempt. */
-function backingOff(started: Started): Promise<void> {
-  return describedWhen(started, ({ attempts }) => attempts.some((attempt) => attempt > 1));
-}
-
 /** Waits until no step of the run is under way: what it waits for is a timer, or somebody. */
 function asleep(started: Started): Promise<void> {
   return describedWhen(started, ({ attempts, inTask }) => attempts.length === 0 && !inTask);
+}
+
+/** Waits until a step that has failed waits for its next attempt, by a timer of the run's or of Temporal's. */
+function backingOff(started: Started): Promise<void> {
+  return describedWhen(
+    started,
+    ({ attempts, inTask }) => attempts.every((attempt) => attempt > 1) && !inTask,
+  );
 }
 
 async function describedWhen(
@@ -118,17 +106,7 @@ async function describedWhen(
   throw new Error('The run did not come to that.');
 }
 
-/** Waits until the cancel stands in the history: until then, a workflow task that is under way keeps it out. */
-async function cancelRecorded({ handle }: Started): Promise<void> {
-  const endMs = Date.now() + 20_000;
-  while (Date.now() < endMs) {
-    const { events } = await handle.fetchHistory();
-    if (events?.some((event) => event.workflowExecutionCancelRequestedEventAttributes)) return;
-  }
-  throw new Error('The cancel did not come to the history.');
-}
-
-/** Comes to a step's wait for its next attempt: by a timer after the first, or the activity's own delay. */
+/** Comes to a step's wait for its next attempt. */
 async function struck(
   scene: LinkScene,
   call: Call,
@@ -139,7 +117,7 @@ async function struck(
   const fault = addFault(scene, call, { when: 'after', kind });
   const point = await begin();
   await providerOf(scene.world, call).ledger.waitFor(() => fault.hits === 1);
-  await (scene.path === 'slow' ? backingOff(point.started) : asleep(point.started));
+  await backingOff(point.started);
   return point;
 }
 
@@ -163,26 +141,18 @@ export const CANCEL_CASES = {
       return { started };
     },
   },
-  'accounts under way at the first attempt': locally((scene) => heldAt(scene, hold(scene, 'accounts'))),
   'accounts under way': {
-    arrive: (scene) => heldAt(scene, holdSecond(scene, 'accounts')),
+    arrive: (scene) => heldAt(scene, hold(scene, 'accounts')),
   },
-  'processor token taken at the first attempt, its answer under way': locally((scene) =>
-    heldAt(scene, hold(scene, 'processor token', 'after')),
-  ),
   'processor token taken, its answer under way': {
-    arrive: (scene) => heldAt(scene, holdSecond(scene, 'processor token', 'after')),
+    arrive: (scene) => heldAt(scene, hold(scene, 'processor token', 'after')),
   },
   'processor token waiting for its next attempt': {
     arrive: (scene) => struck(scene, 'accounts', async () => ({ started: await scene.start() })),
   },
-  'history asked for at the first attempt': {
-    settings: { waitForHistoryMs: DAY_MS },
-    ...locally((scene) => heldAt(scene, hold(scene, 'item'))),
-  },
   'history asked for': {
     settings: { waitForHistoryMs: DAY_MS },
-    arrive: (scene) => heldAt(scene, holdSecond(scene, 'item')),
+    arrive: (scene) => heldAt(scene, hold(scene, 'item')),
   },
   'history awaited': {
     settings: { waitForHistoryMs: DAY_MS },
@@ -196,45 +166,17 @@ export const CANCEL_CASES = {
       return { started };
     },
   },
-  'registration under way at the first attempt': locally((scene) => heldAt(scene, hold(scene, 'register'))),
-  'registration taken at the first attempt, its answer under way': locally((scene) =>
-    heldAt(scene, hold(scene, 'register', 'after')),
-  ),
-  'registration taken at the first attempt, which is never answered': locally(async (scene) => {
-    const { started } = await heldAt(scene, hold(scene, 'register', 'after'));
-    return { started };
-  }),
-  'registration under way at the first attempt, for longer than a workflow task may last': {
-    only: 'fast',
-    // The one way for a cancel to reach a link in the middle of a local attempt: the task's heartbeat, after 8 s.
-    async arrive(scene) {
-      addFault(scene, 'accounts', { kind: { delayMs: 3_500 } });
-      addFault(scene, 'register', { kind: { delayMs: 3_500 } });
-      const held = hold(scene, 'register', 'after');
-      const started = await scene.start({ jobs: [EMPLOYER, RECURRING] });
-      await scene.world.atomic.ledger.waitForEffect('registration_stored', { userId: started.userId });
-      await held.arrived(started.userId);
-      return { started, release: held.release, heard: () => cancelRecorded(started) };
-    },
-  },
-  'one job registering at the first attempt, the other waiting for its turn': locally(async (scene) => {
-    const held = hold(scene, 'register');
-    const started = await scene.start({ jobs: [EMPLOYER, RECURRING] });
-    return heldAt(scene, held, Promise.resolve({ started }));
-  }),
   'registration under way': {
-    arrive: (scene) => heldAt(scene, holdSecond(scene, 'register')),
+    arrive: (scene) => heldAt(scene, hold(scene, 'register')),
   },
   'registration taken, its answer under way': {
-    arrive: (scene) => heldAt(scene, holdSecond(scene, 'register', 'after')),
+    arrive: (scene) => heldAt(scene, hold(scene, 'register', 'after')),
   },
   'registration waiting for its next attempt': {
     arrive: (scene) => struck(scene, 'register', async () => ({ started: await scene.start() })),
   },
   'one job registered, the other under way': {
     async arrive(scene) {
-      // Two local attempts fail, of the two activities one is answered.
-      if (scene.path === 'fast') addFault(scene, 'register', { times: 2, kind: { status: 500 } });
       addFault(scene, 'register', { kind: { delayMs: 0 } });
       const held = hold(scene, 'register', 'after');
       const started = await scene.start({ jobs: [EMPLOYER, RECURRING] });
@@ -249,15 +191,12 @@ export const CANCEL_CASES = {
   'a long poll pending': {
     arrive: (scene) => updating(waiting(scene), UPDATES.waitForJob, { job: EMPLOYER }),
   },
-  'result under way at the first attempt': locally((scene) =>
-    heldAt(scene, hold(scene, 'employer result'), notified(scene)),
-  ),
   'result under way after a webhook': {
-    arrive: (scene) => heldAt(scene, holdSecond(scene, 'employer result'), notified(scene)),
+    arrive: (scene) => heldAt(scene, hold(scene, 'employer result'), notified(scene)),
   },
   'result under way by poll': {
     settings: { resultOverdueAfterMs: 100 },
-    arrive: (scene) => heldAt(scene, holdSecond(scene, 'employer result')),
+    arrive: (scene) => heldAt(scene, hold(scene, 'employer result')),
   },
   'result waiting for its next attempt': {
     arrive: (scene) => struck(scene, 'employer result', () => notified(scene)),
@@ -270,19 +209,15 @@ export const CANCEL_CASES = {
       return heldAt(scene, held, updating(needingAttention(scene), UPDATES.createRepairLinkToken));
     },
   },
-  'the Item looked at for a caller at the first attempt': locally((scene) => {
-    const held = hold(scene, 'item');
-    return heldAt(scene, held, updating(needingAttention(scene), UPDATES.confirmRepair));
-  }),
   'the Item looked at for a caller': {
     async arrive(scene) {
-      const held = holdSecond(scene, 'item');
+      const held = hold(scene, 'item');
       return heldAt(scene, held, updating(needingAttention(scene), UPDATES.confirmRepair));
     },
   },
   'the Item looked at after a webhook': {
     async arrive(scene) {
-      const held = holdSecond(scene, 'item');
+      const held = hold(scene, 'item');
       const point = await needingAttention(scene);
       await plaidWebhook(point.started.handle, { kind: 'sign_in_repaired', itemId: point.started.itemId });
       return heldAt(scene, held, Promise.resolve(point));
@@ -290,15 +225,12 @@ export const CANCEL_CASES = {
   },
   'account withdrawn while its registration is under way': {
     async arrive(scene) {
-      const point = await heldAt(scene, holdSecond(scene, 'register'));
+      const point = await heldAt(scene, hold(scene, 'register'));
       return accountRevoked(Promise.resolve(point));
     },
   },
-  'account withdrawn, its removal under way at the first attempt': locally((scene) =>
-    heldAt(scene, hold(scene, 'delete'), accountRevoked(waiting(scene))),
-  ),
   'account withdrawn, its removal under way': {
-    arrive: (scene) => heldAt(scene, holdSecond(scene, 'delete'), accountRevoked(waiting(scene))),
+    arrive: (scene) => heldAt(scene, hold(scene, 'delete'), accountRevoked(waiting(scene))),
   },
   'account withdrawn, its removal waiting for its next attempt': {
     arrive: (scene) => struck(scene, 'delete', () => accountRevoked(waiting(scene))),
@@ -306,20 +238,14 @@ export const CANCEL_CASES = {
   'unlinking while the exchange settles': {
     arrive: (scene) => cancelledOnce(heldAt(scene, hold(scene, 'exchange'))),
   },
-  'unlinking, the registration being removed at the first attempt': locally((scene) =>
-    heldAt(scene, hold(scene, 'delete'), cancelledOnce(waiting(scene))),
-  ),
   'unlinking, the registration being removed': {
-    arrive: (scene) => heldAt(scene, holdSecond(scene, 'delete'), cancelledOnce(waiting(scene))),
+    arrive: (scene) => heldAt(scene, hold(scene, 'delete'), cancelledOnce(waiting(scene))),
   },
   'unlinking, the removal waiting for its next attempt': {
     arrive: (scene) => struck(scene, 'delete', () => cancelledOnce(linked(scene)), 2),
   },
-  'unlinking, the Item being removed at the first attempt': locally((scene) =>
-    heldAt(scene, hold(scene, 'remove item'), cancelledOnce(linked(scene))),
-  ),
   'unlinking, the Item being removed': {
-    arrive: (scene) => heldAt(scene, holdSecond(scene, 'remove item'), cancelledOnce(linked(scene))),
+    arrive: (scene) => heldAt(scene, hold(scene, 'remove item'), cancelledOnce(linked(scene))),
   },
   'unlinking with an update unfinished': {
     async arrive(scene) {

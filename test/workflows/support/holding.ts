@@ -35,17 +35,3 @@ export function hold(scene: LinkScene, call: Call, when: 'before' | 'after' = 'b
     release: () => void faults.release(call),
   };
 }
-
-/** As {@link hold}, at a step's second attempt, which has its whole retry budget. The slow path knows no other. */
-export function holdSecond(scene: LinkScene, call: Call, when: 'before' | 'after' = 'before'): Held {
-  if (scene.path === 'slow') return hold(scene, call, when);
-  const first = addFault(scene, call, { kind: { status: 500 } });
-  const held = hold(scene, call, when);
-  return {
-    async arrived(userId) {
-      await providerOf(scene.world, call).ledger.waitFor(() => first.hits === 1);
-      await held.arrived(userId);
-    },
-    release: held.release,
-  };
-}

@@ -1,14 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { type Duration, msToNumber, msToTs } from '@temporalio/common/lib/time';
-import { DefaultLogger, type LogEntry, NativeConnection, Runtime } from '@temporalio/worker';
+import { type LogEntry, NativeConnection } from '@temporalio/worker';
 import type { LinkView } from '../../../src/contract/schemas';
-import { getLink, type Handle, type LinkWorld, type Path, startLinkWorld } from '../../support/link-world';
+import { getLink, type Handle, type LinkWorld, startLinkWorld } from '../../support/link-world';
+import { useSdkLog } from '../../support/sdk-log';
 import { realServer, timeSkippingServer } from '../../support/temporal';
 import { connectToSkipTime } from '../../support/time-skipping-server';
 import { CallLog } from './call-log';
-
-export const PATHS: readonly Path[] = ['fast', 'slow'];
 
 export interface Server {
   readonly connection: Connection;
@@ -93,9 +92,7 @@ function useServer(how: {
 
 function useLogs(): readonly LogEntry[] {
   const logs: LogEntry[] = [];
-  beforeAll(() => {
-    Runtime.install({ logger: new DefaultLogger('INFO', (entry) => logs.push(entry)) });
-  });
+  useSdkLog('INFO', (entry) => logs.push(entry));
   return logs;
 }
 
@@ -107,7 +104,6 @@ function started<T>(server: T | undefined): T {
 export type Started = Awaited<ReturnType<LinkWorld['start']>>;
 
 export interface LinkScene {
-  readonly path: Path;
   readonly world: LinkWorld;
   readonly calls: CallLog;
   /** Starts a link, which is ended after the test where the test has not done so. */
@@ -154,7 +150,6 @@ export function useLinkWorld(
   afterAll(() => world?.close());
 
   return {
-    path: options.path ?? 'fast',
     get world() {
       return present();
     },

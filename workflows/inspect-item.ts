@@ -1,5 +1,6 @@
+import type { Activities } from '../activities';
 import type { LinkRun } from './link-run';
-import { type Budget, failureOf, quickly, type StepFailure } from './steps';
+import { failureOf, type StepFailure } from './step-failure';
 
 /**
  * Looks at the Item and records what it finds: that the user has to act, or that all is well, under the account's
@@ -8,29 +9,27 @@ import { type Budget, failureOf, quickly, type StepFailure } from './steps';
  */
 export async function inspectItem(
   link: LinkRun,
-  budget: Budget,
+  steps: Activities,
   { confirmed = false }: { confirmed?: boolean } = {},
 ): Promise<{ historyReady: boolean; failure?: StepFailure }> {
   link.noteLength();
-  const { sealedAccessToken, record } = link;
+  const { userId, sealedAccessToken, account: known } = link.facts;
   if (sealedAccessToken === undefined) return { historyReady: false };
   try {
-    const { needsAttention, account, historyReady } = await quickly('inspectItem', budget, () => undefined, {
-      userId: link.input.userId,
+    const { needsAttention, account, historyReady } = await steps.inspectItem({
+      userId,
       sealedAccessToken,
-      ...(record.account && { known: record.account }),
+      ...(known && { known }),
     });
-    if (needsAttention !== undefined) {
-      link.apply({ type: 'attention_needed', code: 'sign_in_required' });
-    } else {
+    if (needsAttention === undefined)
       link.apply({ type: 'repaired', confirmed, ...(account && { account }) });
-      if (!link.record.connected) link.disconnect();
-    }
+    else link.apply({ type: 'attention_needed', code: 'sign_in_required' });
     return { historyReady };
   } catch (error) {
     const failure = failureOf(error);
     if (!failure) throw error;
-    if (failure.code === 'access_revoked' || failure.code === 'relink_required') link.lost = failure;
+    if (failure.code === 'access_revoked' || failure.code === 'relink_required')
+      link.apply({ type: 'item_lost', reason: failure });
     if (failure.code === 'sign_in_required')
       link.apply({ type: 'attention_needed', code: 'sign_in_required' });
     return { historyReady: false, failure };

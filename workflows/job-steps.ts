@@ -1,0 +1,82 @@
+import { CancellationScope, condition } from '@temporalio/workflow';
+import type { Job } from '../src/contract/jobs';
+import type { LinkRun } from './link-run';
+import { nextJobStep, nextStep } from './next-step';
+import { nextPollMs } from './poll-schedule';
+import { failureOf } from './step-failure';
+
+/** Step 3: Atomic `POST /plaid/processor-link` for one job. Side by side with the other job's. */
+export async function registerProcessorLink(link: LinkRun, job: Job): Promise<void> {
+  const { userId, sealedProcessorToken } = link.facts;
+  if (sealedProcessorToken === undefined) return;
+  // A refusal of a token whose account is gone or locked says nothing of the job: it is registered again afterwards.
+  const isMeant = () => link.facts.sealedProcessorToken === sealedProcessorToken;
+  link.apply({ type: 'registration_begun', job });
+  await link.during(['step', 'settling'], async () => {
+    try {
+      await link.setup.registerProcessorLink({ userId, sealedProcessorToken, job });
+      if (isMeant()) link.apply({ type: 'job_registered', job });
+    } catch (error) {
+      const failure = failureOf(error);
+      if (!failure) throw error;
+      if (isMeant() && nextStep(link.facts) === 'stay_linked')
+        link.apply({ type: 'job_failed', job, reason: failure });
+    }
+  });
+}
+
+/** Step 4: waits until the webhook comes, and polls where it does not; a job whose last poll is past has timed out. */
+export async function waitForWebhook(link: LinkRun, job: Job): Promise<void> {
+  const registeredAt = Date.parse(link.facts.jobs[job]?.registeredAt ?? '');
+  const { resultOverdueAfterMs, resultGiveUpAfterMs } = await link.readSettings();
+  const elapsedMs = () => Date.now() - registeredAt;
+  const isOver = () => link.stopping || nextJobStep(link.facts, job) !== 'wait_for_webhook';
+  let doneMs = elapsedMs();
+  while (!isOver()) {
+    const pollMs = nextPollMs(doneMs, resultOverdueAfterMs, resultGiveUpAfterMs);
+    if (pollMs === undefined) {
+      link.apply({ type: 'job_failed', job, reason: { code: 'result_timeout' } });
+      return;
+    }
+    const summary = `${job}: webhook, else poll`;
+    if (await condition(isOver, Math.max(pollMs - elapsedMs(), 1), { summary })) return;
+    await fetchJobResult(link, job, 'poll');
+    doneMs = Math.max(pollMs, elapsedMs());
+  }
+}
+
+/** Step 5: Atomic's result, because a webhook says that it is there or because it is time to ask. */
+export async function fetchJobResult(link: LinkRun, job: Job, via: 'webhook' | 'poll'): Promise<void> {
+  const { run, sha256: earlierSha256 } = link.facts.jobs[job] ?? {};
+  const isCurrent = () => link.facts.jobs[job]?.run === run;
+  link.apply({ type: 'fetch_started', job, via });
+  await link.during(['step'], async () => {
+    const scope = new CancellationScope();
+    const fetching = scope.run(() =>
+      link.result.fetchJobResult({
+        userId: link.facts.userId,
+        job,
+        via,
+        ...(earlierSha256 !== undefined && { earlierSha256 }),
+      }),
+    );
+    // The job may be asked for again, or the account withdrawn, while the answer is under way: it is of no use then.
+    const overtaken = scope.run(() => condition(() => !isCurrent()));
+    try {
+      const fetched = await Promise.race([fetching, overtaken]);
+      if (!fetched) fetching.catch(() => undefined);
+      else if (fetched.kind === 'not_yet') link.apply({ type: 'result_missing', job });
+      else link.complete(job, via, fetched);
+    } catch (error) {
+      const failure = failureOf(error);
+      if (!failure) throw error;
+      if (!isCurrent()) return;
+      // What may pass is polled for again; what cannot fails the job, and a later webhook may still complete it.
+      link.apply(
+        failure.nonRetryable ? { type: 'job_failed', job, reason: failure } : { type: 'result_missing', job },
+      );
+    } finally {
+      scope.cancel();
+    }
+  });
+}

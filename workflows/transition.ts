@@ -1,0 +1,199 @@
+/** How each event changes what is known of a link: a pure function. */
+import { JOBS, type Job } from '../src/contract/jobs';
+import { isSettled } from '../src/contract/states';
+import type { JobFacts, LinkEvent, LinkFacts } from './facts';
+import { listedStateOf } from './link-view';
+
+const QUIET: readonly LinkEvent['type'][] = [
+  'registration_begun',
+  'webhook_came',
+  'look_wanted',
+  'looked',
+  'history_ready',
+  'item_lost',
+  'account_revoked',
+  'permission_revoked',
+];
+
+/** Whether an event changes nothing that is shown: `updatedAt` stays. */
+export function isQuiet({ type }: LinkEvent): boolean {
+  return QUIET.includes(type);
+}
+
+/** The link after an event at `at`, ISO 8601. An event that means nothing now returns the very same facts. */
+export function transition(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {
+  const next = link.ending ? applyWhileEnding(link, event) : apply(link, event, at);
+  if (next === link || isQuiet(event)) return next;
+  const stateSince = listedStateOf(next) === listedStateOf(link) ? link.stateSince : at;
+  return { ...next, stateSince, updatedAt: at };
+}
+
+function apply(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {
+  switch (event.type) {
+    case 'exchanged':
+      return exchanged(link, event);
+    case 'processor_token_created': {
+      const { itemId, account, sealedProcessorToken, awaitHistory } = event;
+      const historyReady = link.historyReady || !awaitHistory;
+      const connected = { ...link, itemId, account, sealedProcessorToken, historyReady };
+      return historyReady ? connected : { historyAwaitedSince: at, ...connected };
+    }
+    case 'history_ready':
+      return link.historyReady ? link : { ...link, historyReady: true };
+    case 'job_requested': {
+      const job = link.jobs[event.job];
+      if (job && !isSettled(job.state)) return link;
+      return withJob(link, event.job, anotherRun(job));
+    }
+    case 'registration_begun':
+      return link.mayBeRegistered ? link : { ...link, mayBeRegistered: true };
+    case 'job_registered': {
+      const job = link.jobs[event.job];
+      if (job?.state !== 'pending') return link;
+      return {
+        ...withJob(link, event.job, { ...job, state: 'registered', registeredAt: at }),
+        registered: true,
+        accepted: true,
+      };
+    }
+    case 'webhook_came': {
+      const job = link.jobs[event.job];
+      return !job || job.hinted ? link : withJob(link, event.job, { ...job, hinted: true });
+    }
+    case 'fetch_started': {
+      const job = link.jobs[event.job];
+      if (!job) return link;
+      const looked = event.via === 'webhook' ? without(job, 'hinted') : job;
+      return moveJob(withJob(link, event.job, looked), event.job, 'registered', 'fetching');
+    }
+    case 'result_missing':
+      return moveJob(link, event.job, 'fetching', 'registered');
+    case 'job_completed': {
+      const known: JobFacts = link.jobs[event.job] ?? { state: 'completed', run: 1 };
+      const job = without(known, 'reason');
+      const { via, sha256 } = event;
+      return withJob(link, event.job, { ...job, state: 'completed', completedAt: at, via, sha256 });
+    }
+    case 'job_failed': {
+      const job = link.jobs[event.job];
+      if (!job) return link;
+      return {
+        ...withJob(link, event.job, { ...job, state: 'failed', reason: event.reason }),
+        registered: true,
+      };
+    }
+    case 'stalled':
+      return stalled(link, event);
+    case 'resumed':
+      return resumed(link, event);
+    case 'look_wanted':
+      return link.lookWanted ? link : { ...link, lookWanted: true };
+    case 'looked':
+      return link.lookWanted ? { ...link, lookWanted: false } : link;
+    case 'attention_needed':
+      return link.attention === event.code ? link : { ...link, attention: event.code };
+    case 'repaired': {
+      const { account } = event;
+      const moved = account !== undefined && account.accountId !== link.account?.accountId;
+      if (!link.attention && !moved && !(link.warning && event.confirmed)) return link;
+      const repaired = without(without(link, 'attention'), 'warning');
+      return moved ? unregister({ ...repaired, account }) : repaired;
+    }
+    case 'item_lost':
+      return { ...link, lost: event.reason };
+    case 'account_revoked':
+      return link.accountRevoked ? link : { ...link, accountRevoked: true };
+    case 'account_withdrawn': {
+      const withdrawn = { ...link, accountRevoked: false, mayBeRegistered: false };
+      return { ...unregister(withdrawn), attention: 'access_revoked' };
+    }
+    case 'permission_revoked':
+      return { ...link, permissionRevoked: true };
+    case 'warned':
+      return { ...link, warning: event.warning };
+    case 'ending':
+      return {
+        ...without(link, 'attention'),
+        stalls: {},
+        ending: 'unlinking',
+        ...(event.failure && { failure: event.failure }),
+      };
+    case 'ended':
+      return link;
+  }
+}
+
+/** What is under way settles, and decides what has to be undone; all else is past. */
+function applyWhileEnding(link: LinkFacts, event: LinkEvent): LinkFacts {
+  if (link.ending !== 'unlinking') return link;
+  switch (event.type) {
+    case 'exchanged':
+      return exchanged(link, event);
+    case 'stalled':
+      return stalled(link, event);
+    case 'resumed':
+      return resumed(link, event);
+    case 'ended': {
+      const forgetful = without(without(link, 'sealedAccessToken'), 'sealedProcessorToken');
+      return { ...forgetful, stalls: {}, ending: link.failure ? 'failed' : 'unlinked' };
+    }
+    default:
+      return link;
+  }
+}
+
+function exchanged(link: LinkFacts, { itemId, sealedAccessToken }: EventOf<'exchanged'>): LinkFacts {
+  return { ...link, itemId, sealedAccessToken, madeItem: true };
+}
+
+function stalled(link: LinkFacts, { step, reason }: EventOf<'stalled'>): LinkFacts {
+  return { ...link, stalls: { ...link.stalls, [step]: reason } };
+}
+
+function resumed(link: LinkFacts, { step }: EventOf<'resumed'>): LinkFacts {
+  if (!link.stalls[step]) return link;
+  const { [step]: _, ...stalls } = link.stalls;
+  return { ...link, stalls };
+}
+
+/** Atomic has to be told again: what it holds is for an account that is gone. A job that failed stays failed. */
+function unregister(link: LinkFacts): LinkFacts {
+  const jobs: LinkFacts['jobs'] = {};
+  for (const job of JOBS) {
+    const facts = link.jobs[job];
+    if (!facts) continue;
+    const isOver = facts.state === 'failed' || facts.state === 'pending';
+    jobs[job] = isOver ? without(without(facts, 'registeredAt'), 'hinted') : anotherRun(facts);
+  }
+  return { ...without(link, 'sealedProcessorToken'), jobs, registered: false };
+}
+
+/** The earlier result is remembered for the polls. */
+function anotherRun(job: JobFacts | undefined): JobFacts {
+  return {
+    state: 'pending',
+    run: (job?.run ?? 0) + 1,
+    ...(job?.sha256 !== undefined && { sha256: job.sha256 }),
+  };
+}
+
+function withJob(link: LinkFacts, job: Job, facts: JobFacts): LinkFacts {
+  return { ...link, jobs: { ...link.jobs, [job]: facts } };
+}
+
+function moveJob(link: LinkFacts, job: Job, from: JobFacts['state'], to: JobFacts['state']): LinkFacts {
+  const facts = link.jobs[job];
+  return facts?.state === from ? withJob(link, job, { ...facts, state: to }) : link;
+}
+
+type EventOf<T extends LinkEvent['type']> = Extract<LinkEvent, { type: T }>;
+
+type OptionalKey<T> = {
+  [K in keyof T]-?: undefined extends T[K] ? K : Record<never, never> extends Pick<T, K> ? K : never;
+}[keyof T];
+
+/** The facts without one that they may lack. */
+function without<T extends object>(facts: T, key: OptionalKey<T>): T {
+  const { [key]: _, ...rest } = facts;
+  return rest as T;
+}
