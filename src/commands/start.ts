@@ -1,5 +1,6 @@
 /** `npm start`: everything that development needs, kept running, with the Temporal UI. Links outlive a restart. */
 import path from 'node:path';
+import { DEMO_URL } from '../local/demo-page';
 import { type LocalStack, startLocalStack } from '../local/stack';
 import { type Entry, runEntry } from '../process/run-entry';
 import { readLocalSettings } from '../settings/read-settings';
@@ -28,6 +29,7 @@ const entry: Entry<LocalSettings> = {
       },
       dbFile: path.join(DATA_FOLDER, 'temporal.db'),
       jobDelayMs: JOB_DELAY_MS,
+      demoPage: true,
       say,
     });
     say(welcome(stack));
@@ -45,6 +47,7 @@ function welcome(stack: LocalStack): string {
     '',
     'processor-link is running. Ctrl-C ends it; links are kept in .processor-link.',
     '',
+    `  link a user  ${stack.apiUrl}${DEMO_URL}`,
     `  API          ${stack.apiUrl}          (to read and try: ${stack.apiUrl}/docs)`,
     `  Temporal UI  ${stack.uiUrl ?? 'that of your server'}`,
     `  Temporal     ${stack.temporalAddress}, namespace ${stack.namespace}`,

@@ -19,8 +19,11 @@ import { connectWhenReady } from '../worker/connect-when-ready';
 import { workerMetrics } from '../worker/metrics';
 import { installRuntime } from '../worker/sdk-runtime';
 import { loadWorkflows, startWorker } from '../worker/start-worker';
+import { addDemoPage } from './demo-page';
+import { Happenings } from './happenings';
 import { type LocalProviders, startLocalProviders } from './providers';
 import { startLocalTemporal } from './temporal';
+import { watchCalls } from './watch-calls';
 
 /** Of `npm start` and the demo where API_KEYS is not set: no secret, and of no use anywhere else. */
 export const DEVELOPMENT_API_KEY = 'dev-key-for-this-machine';
@@ -37,6 +40,8 @@ export interface LocalStackOptions extends StartContext<LocalSettings> {
   dbFile?: string;
   jobDelayMs: number;
   say: (line: string) => void;
+  /** Serves the page that links a user. */
+  demoPage?: boolean;
   /** Wraps the clients of the providers, to watch their calls. */
   watch?: { plaid(plaid: Plaid): Plaid; atomic(atomic: Atomic): Atomic };
 }
@@ -120,8 +125,13 @@ async function start(
 
   const providers = await startLocalProviders(settings, { publicUrl, jobDelayMs: options.jobDelayMs });
   undo.push(providers.close);
-  const plaid = plaidOf(providers.plaid);
-  const atomic = atomicOf(providers.atomic);
+  const happenings = options.demoPage ? new Happenings() : undefined;
+  const plaid = happenings
+    ? watchCalls(plaidOf(providers.plaid), (call) => happenings.add({ who: 'to Plaid', ...call }))
+    : plaidOf(providers.plaid);
+  const atomic = happenings
+    ? watchCalls(atomicOf(providers.atomic), (call) => happenings.add({ who: 'to Atomic', ...call }))
+    : atomicOf(providers.atomic);
   const worker = await startWorker({
     connection,
     namespace,
@@ -137,6 +147,7 @@ async function start(
   });
   undo.push(worker.close);
   const apiKeys = settings.apiKeys ?? [developmentKey()];
+  const apiKey = (apiKeys[0] ?? developmentKey()).key;
   const api = await startApi({
     connection,
     namespace,
@@ -155,6 +166,16 @@ async function start(
     },
     logger,
     eagerStart: true,
+    ...(happenings && {
+      extend: (app) =>
+        addDemoPage(app, {
+          providers,
+          happenings,
+          apiKey,
+          publicUrl,
+          workflowsUrl: temporal.uiUrl && `${temporal.uiUrl}/namespaces/${namespace}/workflows`,
+        }),
+    }),
   });
   undo.push(api.close);
   while (!worker.isPolling()) await sleep(10, undefined, { signal: stop });
@@ -166,7 +187,7 @@ async function start(
     apiUrl,
     publicUrl,
     shownApiKey: settings.apiKeys ? undefined : DEVELOPMENT_API_KEY,
-    apiKey: (apiKeys[0] ?? developmentKey()).key,
+    apiKey,
     codecUrl: codec.url,
     temporalAddress: temporal.address,
     uiUrl: temporal.uiUrl,

@@ -1,4 +1,5 @@
 import { Client, type ConnectionLike } from '@temporalio/client';
+import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { JobEvents } from '../contract/jobs';
 import { createClientDataConverter } from '../encryption/client-data-converter';
@@ -33,6 +34,8 @@ export interface ApiOptions {
   hostNames?: readonly string[];
   /** The connection is shared with a worker of this process. */
   eagerStart?: boolean;
+  /** Adds what only development has, before it listens. */
+  extend?(app: FastifyInstance): void;
 }
 
 export interface RunningApi extends Running {
@@ -80,6 +83,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     ...(options.hostNames && { hostNames: options.hostNames }),
     ...(http.trustProxy.length > 0 && { trustProxy: [...http.trustProxy] }),
   });
+  options.extend?.(app);
   await listenOn(app, { host: http.host, port, variable: 'PORT' });
   logger.info({ url, publicUrl, apiKeys: current.apiKeys.map(({ name }) => name) }, 'api is listening');
   const attributes = keepSearchAttributes({ connection, namespace, logger });

@@ -1,6 +1,5 @@
 /** What the demo shows: one line for each thing that happens. No token is ever in it. */
-import type { Job } from '../../contract/jobs';
-import { ProviderError } from '../../providers/provider-error';
+import { type WatchedCall, watchCalls } from '../../local/watch-calls';
 import type { Atomic, Plaid } from '../../providers/types';
 
 export type Write = (line: string) => void;
@@ -17,31 +16,6 @@ export function styleFor(isTerminal: boolean): Style {
   const sgr = (code: number) => (text: string) => (isTerminal ? `\u001b[${code}m${text}\u001b[0m` : text);
   return { dim: sgr(2), bold: sgr(1), green: sgr(32), red: sgr(31) };
 }
-
-/** What each call to a provider is for. */
-const STEPS: Readonly<Record<string, string>> = {
-  createSandboxPublicToken: 'Link ends in the app: a public token',
-  exchangePublicToken: 'public token in, access token out, sealed at once',
-  getAccounts: 'which account is it?',
-  getItem: 'how is the Item?',
-  createProcessorToken: 'a processor token for Atomic, sealed',
-  registerProcessorLink: 'the processor token goes to Atomic',
-  fetchJobResult: 'the result comes back',
-  removeProcessorLink: 'Atomic forgets the user',
-  removeItem: 'Plaid removes the Item, and its tokens die',
-};
-
-const ROUTES: Readonly<Record<string, string>> = {
-  createSandboxPublicToken: 'POST /sandbox/public_token/create',
-  exchangePublicToken: 'POST /item/public_token/exchange',
-  getAccounts: 'POST /accounts/get',
-  getItem: 'POST /item/get',
-  createProcessorToken: 'POST /processor/token/create',
-  registerProcessorLink: 'POST /plaid/processor-link',
-  fetchJobResult: 'GET result',
-  removeProcessorLink: 'DELETE /plaid/processor-link',
-  removeItem: 'POST /item/remove',
-};
 
 export class Timeline {
   readonly #write: Write;
@@ -68,49 +42,14 @@ export class Timeline {
   }
 
   plaid(client: Plaid): Plaid {
-    return this.#watch('to Plaid', client);
+    return watchCalls(client, (call) => this.#call('to Plaid', call));
   }
 
   atomic(client: Atomic): Atomic {
-    return this.#watch('to Atomic', client);
+    return watchCalls(client, (call) => this.#call('to Atomic', call));
   }
 
-  /** The same client, each of whose calls becomes a line. */
-  #watch<Client extends object>(who: string, client: Client): Client {
-    return new Proxy(client, {
-      get: (target, name) => {
-        const call: unknown = Reflect.get(target, name);
-        if (typeof call !== 'function' || typeof name !== 'string') return call;
-        return async (...args: unknown[]) => {
-          const startedAt = performance.now();
-          const line = (note: string) => {
-            const what = [ROUTES[name] ?? name, jobIn(args[0])]
-              .filter((word) => word !== undefined)
-              .join(' ');
-            this.add(who, what, { tookMs: performance.now() - startedAt, note });
-          };
-          try {
-            const answer: unknown = await Reflect.apply(call, target, args);
-            line(STEPS[name] ?? '');
-            return answer;
-          } catch (error) {
-            const why = error instanceof ProviderError ? error.failure.code : 'cut short';
-            line(this.#style.red(why));
-            throw error;
-          }
-        };
-      },
-    });
+  #call(who: string, { what, note, failed, tookMs }: WatchedCall): void {
+    this.add(who, what, { tookMs, note: failed ? this.#style.red(note) : note });
   }
-}
-
-const SHORT_JOBS: Readonly<Record<Job, string>> = {
-  'employer-classification': '(employer)',
-  'recurrence-detection': '(recurrence)',
-};
-
-function jobIn(request: unknown): string | undefined {
-  if (typeof request !== 'object' || request === null || !('job' in request)) return undefined;
-  const { job } = request;
-  return job === 'employer-classification' || job === 'recurrence-detection' ? SHORT_JOBS[job] : undefined;
 }
