@@ -12,7 +12,6 @@ import { JOB_STATES, LINK_STATES } from './states';
 export const DEFAULT_PAGE_SIZE = 50;
 export const MAX_PAGE_SIZE = 200;
 
-export const USER_ID_MAX_LENGTH = 128;
 export const userIdSchema = z
   .string()
   .regex(

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time';
 import { z } from 'zod';
@@ -24,7 +25,15 @@ export async function ownNamespace(): Promise<{ address: string; namespace: stri
       namespace,
       workflowExecutionRetentionPeriod: msToTs('1 day'),
     });
-    await ensureSearchAttributes(connection, namespace);
+    // A namespace is there a moment after it was registered.
+    for (const endMs = Date.now() + 30_000; ; await delay(100)) {
+      try {
+        await ensureSearchAttributes(connection, namespace);
+        break;
+      } catch (error) {
+        if (Date.now() > endMs) throw error;
+      }
+    }
   } finally {
     await connection.close();
   }
