@@ -32,7 +32,8 @@ export interface ActivityDependencies {
   requestId?: () => string | undefined;
 }
 
-export type FetchedResult = { kind: 'not_yet' } | { kind: 'found'; result: unknown; sha256: string };
+/** `result` is JSON text, exactly as Atomic sent it; `sha256` is of its content. */
+export type FetchedResult = { kind: 'not_yet' } | { kind: 'found'; result: string; sha256: string };
 
 export interface ItemInspection {
   itemId: string;
@@ -177,7 +178,7 @@ export function createActivities(dependencies: ActivityDependencies) {
       }
       if (answer.kind === 'failed') throw permanentFailure('provider_rejected');
       if (via === 'poll' && (answer.empty || answer.sha256 === earlierSha256)) return { kind: 'not_yet' };
-      return { kind: 'found', result: JSON.parse(answer.resultText), sha256: answer.sha256 };
+      return { kind: 'found', result: answer.resultText, sha256: answer.sha256 };
     },
 
     /** Plaid `/item/get` and `/accounts/get`: whether the user has to act, and where the link's account is now. */

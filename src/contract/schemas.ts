@@ -136,14 +136,21 @@ export const jobResultSchema = z.strictObject({
   result: z
     .unknown()
     .optional()
-    .meta({ description: "The content of Atomic's `data`, or the whole body where it has none." }),
+    .meta({
+      description:
+        "The content of Atomic's `data`, or the whole body where it has none: the same text, so that a number beyond " +
+        '2^53 has all its digits. Parse it with a parser that keeps them.',
+    }),
   error: linkErrorSchema.optional(),
 });
 /** One job's state and, when there is one, its newest result. */
 export interface JobResult {
   job: Job;
   state: JobView['state'];
+  /** {@link resultText}, parsed: numbers beyond 2^53 are rounded. */
   result?: unknown;
+  /** The result as JSON text, exactly as Atomic sent it. */
+  resultText?: string;
   error?: z.infer<typeof linkErrorSchema>;
 }
 

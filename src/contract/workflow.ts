@@ -72,6 +72,7 @@ export interface JobReport {
   job: Job;
   state: JobState;
   run: number;
+  /** JSON text, exactly as Atomic sent it; in runs of older builds the value that it parses to. */
   result?: unknown;
   error?: LinkView['error'];
 }

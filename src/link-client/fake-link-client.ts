@@ -27,7 +27,8 @@ import type { UnlinkOptions } from './unlink';
 interface FakeLink {
   request: StartLink;
   view: LinkView;
-  results: Map<Job, unknown>;
+  /** As JSON text. */
+  results: Map<Job, string>;
   /** The bank asks for a sign-in, and the user has not been there yet. */
   signInMissing: boolean;
 }
@@ -140,11 +141,11 @@ export class FakeLinkClient implements Links {
     const done = () => isSettled(jobOf(link, job).state) || isFinal(link.view.state);
     if (!done() && waitMs > 0) await this.#until(done, waitMs, signal);
     const { state, error } = jobOf(link, job);
-    const readable = !isFinal(link.view.state) && link.results.has(job);
+    const resultText = isFinal(link.view.state) ? undefined : link.results.get(job);
     return {
       job,
       state,
-      ...(readable && { result: structuredClone(link.results.get(job)) }),
+      ...(resultText !== undefined && { result: JSON.parse(resultText), resultText }),
       ...(error && { error }),
     };
   }
@@ -185,7 +186,7 @@ export class FakeLinkClient implements Links {
   completeJob(userId: string, job: Job, result: unknown): void {
     const link = this.#open(userId);
     const { error: _, ...before } = jobOf(link, job);
-    link.results.set(job, structuredClone(result));
+    link.results.set(job, JSON.stringify(result));
     link.view.jobs[job] = {
       ...before,
       state: 'completed',

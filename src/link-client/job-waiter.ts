@@ -128,5 +128,11 @@ export class JobWaiter {
 }
 
 function resultOf({ job, state, result, error }: JobReport): JobResult {
-  return { job, state, ...(result !== undefined && { result }), ...(error !== undefined && { error }) };
+  const resultText = result === undefined || typeof result === 'string' ? result : JSON.stringify(result);
+  return {
+    job,
+    state,
+    ...(resultText !== undefined && { result: JSON.parse(resultText), resultText }),
+    ...(error !== undefined && { error }),
+  };
 }

@@ -43,11 +43,34 @@ describe('GET /v1/links/:userId/jobs/:job', () => {
   ])('gives %s as Atomic sent it', async (_name, result) => {
     const { app, links } = testApp();
     links.script({
-      waitForJob: async () => ({ job: 'employer-classification', state: 'completed', result }),
+      waitForJob: async () => ({
+        job: 'employer-classification',
+        state: 'completed',
+        result,
+        resultText: JSON.stringify(result),
+      }),
     });
     const response = await app.inject(authorized({ url: JOB_URL }));
     expect(response.statusCode).toBe(200);
     expect(response.json()).toEqual({ job: 'employer-classification', state: 'completed', result });
+  });
+
+  test('keeps every digit and every space of a result', async () => {
+    const { app, links } = testApp();
+    const resultText = '[ 9007199254740993, 12345678901234567890,\n1e400, 1.10 ]';
+    links.script({
+      waitForJob: async () => ({
+        job: 'employer-classification',
+        state: 'completed',
+        result: JSON.parse(resultText),
+        resultText,
+      }),
+    });
+    const response = await app.inject(authorized({ url: JOB_URL }));
+    expect(response.headers['content-type']).toBe('application/json; charset=utf-8');
+    expect(response.body).toBe(
+      `{"job":"employer-classification","state":"completed","result":${resultText}}`,
+    );
   });
 
   test('has no result before there is one, and gives the error of a failed job', async () => {

@@ -381,7 +381,12 @@ describe('waitForJob', () => {
     const userId = await started();
     expect(await links.waitForJob(userId, job)).toEqual({ job, state: 'registered' });
     await links.signalAtomicWebhook(userId, webhook('aa'));
-    expect(await links.waitForJob(userId, job)).toEqual({ job, state: 'completed', result: { from: 'aa' } });
+    expect(await links.waitForJob(userId, job)).toEqual({
+      job,
+      state: 'completed',
+      result: { from: 'aa' },
+      resultText: '{"from":"aa"}',
+    });
   });
 
   it('shares one update among the callers of two processes', async () => {

@@ -195,8 +195,11 @@ export async function startLinkWorld(options: {
 }
 
 export const getLink = (handle: Handle): Promise<LinkView> => handle.query(QUERIES.getLink);
-export const getJob = (handle: Handle, job: Job): Promise<JobReport | null> =>
-  handle.query(QUERIES.getJobResult, job);
+/** The job's report, with its result parsed. */
+export async function getJob(handle: Handle, job: Job): Promise<JobReport | null> {
+  const report = await handle.query<JobReport | null, [Job]>(QUERIES.getJobResult, job);
+  return typeof report?.result === 'string' ? { ...report, result: JSON.parse(report.result) } : report;
+}
 
 /** Atomic's webhook, as the HTTP API passes it on; every call is another body unless `bodySha256` is given. */
 export function webhook(

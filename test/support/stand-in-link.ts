@@ -81,7 +81,7 @@ export async function processorLink(input: ProcessorLinkInput, carried?: Carried
   setHandler(defineQuery<ProcessorLinkInput>('input'), () => input);
   setHandler(defineSignal<[AtomicWebhookSignal]>(SIGNALS.atomicWebhook), ({ job, bodySha256 }) => {
     const report = jobs[job];
-    if (report) jobs[job] = { ...report, state: 'completed', result: { from: bodySha256 } };
+    if (report) jobs[job] = { ...report, state: 'completed', result: JSON.stringify({ from: bodySha256 }) };
   });
   setHandler(defineSignal<[PlaidWebhookSignal]>(SIGNALS.plaidWebhook), ({ kind }) => {
     if (kind === 'sign_in_required') enter('needs_attention', [kind]);

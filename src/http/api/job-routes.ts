@@ -1,5 +1,6 @@
-import { jobResultSchema, linkViewSchema } from '../../contract/schemas';
-import { defineRoute, type Route } from '../server/route';
+import { type JobResult, jobResultSchema, linkViewSchema } from '../../contract/schemas';
+import { JsonText } from '../server/json-text';
+import { type Answer, defineRoute, type Route } from '../server/route';
 import type { LinkGateway } from './deps';
 import { jobParamsSchema, runJobRequestSchema, userParamsSchema, waitQuerySchema } from './schemas';
 
@@ -51,14 +52,21 @@ export function jobRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
         closing.addEventListener('abort', abort);
         if (closing.aborted) abort();
         try {
-          return { status: 200, body: await links.waitForJob(userId, job, { waitMs, signal, requestId }) };
+          return answerOf(await links.waitForJob(userId, job, { waitMs, signal, requestId }));
         } catch (error) {
           if (gone.aborted || !closing.aborted || waitMs === 0) throw error;
-          return { status: 200, body: await links.waitForJob(userId, job, { waitMs: 0, requestId }) };
+          return answerOf(await links.waitForJob(userId, job, { waitMs: 0, requestId }));
         } finally {
           closing.removeEventListener('abort', abort);
         }
       },
     ),
   ];
+}
+
+/** The result's text is put in as Atomic sent it. */
+function answerOf({ job, state, resultText, error }: JobResult): Answer {
+  const rest = JSON.stringify({ job, state, ...(error && { error }) });
+  const text = resultText === undefined ? rest : `${rest.slice(0, -1)},"result":${resultText}}`;
+  return { status: 200, body: new JsonText(text) };
 }

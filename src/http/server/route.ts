@@ -4,6 +4,7 @@ import type { ProblemCode } from '../../contract/failures';
 import type { ApiScope } from '../../contract/scopes';
 import { inputErrors } from './input-errors';
 import { responseSchemaOf } from './json-schema';
+import { JsonText } from './json-text';
 import { HttpProblem } from './problems';
 
 export type Method = 'GET' | 'POST' | 'DELETE';
@@ -45,6 +46,7 @@ export interface Call {
 
 export interface Answer {
   status: number;
+  /** {@link JsonText} is sent as it is, and so has to hold allow-listed fields alone. */
   body: unknown;
   headers?: Readonly<Record<string, string>>;
 }
@@ -100,7 +102,9 @@ export function addRoute(app: FastifyInstance, route: Route, onRequest: onReques
       const { params, query, body } = request;
       const answer = await route.handle({ params, query, body }, callOf(request, reply));
       reply.code(answer.status).headers(answer.headers ?? {});
-      return answer.body;
+      if (!(answer.body instanceof JsonText)) return answer.body;
+      reply.type('application/json; charset=utf-8');
+      return Buffer.from(answer.body.text);
     },
   });
 }

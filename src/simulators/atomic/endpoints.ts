@@ -2,9 +2,9 @@ import { isJob, JOBS, type Job } from '../../contract/jobs';
 import { type Answer, jsonAnswer } from '../server/answer';
 import type { IdGenerator } from '../server/ids';
 import type { Operation, SimulatedRequest, SimulatorServer } from '../server/simulator-server';
-import type { AtomicSettings, AtomicSimulatorContract } from './contract';
+import type { AtomicSettings, AtomicSimulatorContract, IdentifierPlace } from './contract';
 import type { AtomicLinks } from './links';
-import type { ResultOverrides } from './results';
+import { bodyOf, listBody, type ResultOverrides, type ResultShape } from './results';
 
 /** The ledger's names of the operations, whatever paths the contract gives them. */
 export const ATOMIC_OPERATIONS = {
@@ -51,21 +51,22 @@ export function registerAtomicEndpoints(server: SimulatorServer, options: Atomic
     route: string,
     name: string,
     act: (request: SimulatedRequest) => Answer | Promise<Answer>,
+    takesPublicToken = false,
   ): void {
     server.operation(method, route, {
       name,
-      userOf,
+      userOf: (request) => userOf(options, request),
       handle: (request) =>
         answered(() => {
-          authenticate(options, request);
+          authenticate(options, request, takesPublicToken);
           return act(request);
         }),
     });
   }
 
   endpoint('POST', LINK_PATH, ATOMIC_OPERATIONS.register, async (request) => {
-    const fields = fieldsOf(request, ['identifier', contract.tokenField, 'job']);
-    const userId = identifierIn(fields.identifier);
+    const fields = fieldsOf(request, [contract.userField, contract.tokenField, 'job']);
+    const userId = identifierIn(fields[contract.userField], contract.userField);
     const token = fields[contract.tokenField];
     const { job } = fields;
     if (typeof token !== 'string' || token === '') throw invalid(contract.tokenField, 'be a string');
@@ -79,31 +80,34 @@ export function registerAtomicEndpoints(server: SimulatorServer, options: Atomic
   });
 
   const removeRoute = contract.deleteIdentifierIn === 'path' ? `${LINK_PATH}/:identifier` : LINK_PATH;
-  endpoint('DELETE', removeRoute, ATOMIC_OPERATIONS.remove, (request) => {
-    const userId = userToRemove(contract.deleteIdentifierIn, request);
+  const remove = (request: SimulatedRequest) => {
+    const userId = userNamed(options, contract.deleteIdentifierIn, request, []);
     if (!links.remove(userId)) throw new AtomicRefusal(40402, 'Nothing is stored for this user.');
     return jsonAnswer(200, { data: { success: true } });
-  });
+  };
+  const removesByToken = contract.deleteIdentifierIn === 'public_token';
+  endpoint('DELETE', removeRoute, ATOMIC_OPERATIONS.remove, remove, removesByToken);
 
   endpoint('POST', '/access-token', ATOMIC_OPERATIONS.createUser, (request) => {
-    links.createUser(identifierIn(fieldsOf(request, ['identifier']).identifier));
-    return jsonAnswer(200, { data: { publicToken: ids.uuid(), token: ids.uuid() } });
+    const userId = identifierIn(fieldsOf(request, ['identifier']).identifier);
+    return jsonAnswer(200, { data: { publicToken: links.createPublicToken(userId), token: ids.uuid() } });
   });
 
   for (const job of JOBS) {
     const route = contract.resultPaths[job].replace('{identifier}', ':identifier');
-    endpoint('GET', route, ATOMIC_OPERATIONS.result[job], (request) => {
-      onlyQuery(request, ['limit', 'skip']);
-      const run = links.finishedRun(identifierIn(request.params.identifier), job);
-      if (run) {
-        const payload = results.bodyFor(run, contract.resultsWrapped);
-        return { ...jsonAnswer(200, null), payload };
-      }
-      if (settings.beforeResult === 'empty') {
-        return jsonAnswer(200, contract.resultsWrapped ? { data: [] } : []);
-      }
+    const read = (request: SimulatedRequest) => {
+      const userId = userNamed(options, contract.resultIdentifierIn, request, ['limit', 'skip']);
+      const shape: ResultShape = { wrapped: contract.resultsWrapped, listName: contract.listNames[job] };
+      const body = (payload: string, status = 200) => ({ ...jsonAnswer(status, null), payload });
+      const run = links.finishedRun(userId, job);
+      if (run && !(run.failed && contract.failureIn === 'event')) return body(results.bodyFor(run, shape));
+      if (settings.beforeResult === 'empty') return body(listBody([], shape));
+      if (settings.beforeResult === 'processing') return body(bodyOf({ status: 'processing' }, shape));
+      if (settings.beforeResult === '202') return body(bodyOf({ status: 'accepted' }, shape), 202);
       throw new AtomicRefusal(40403, 'There is no result for this user.');
-    });
+    };
+    const readsByToken = contract.resultIdentifierIn === 'public_token';
+    endpoint('GET', route, ATOMIC_OPERATIONS.result[job], read, readsByToken);
   }
 }
 
@@ -128,8 +132,14 @@ async function answered(act: () => Answer | Promise<Answer>): Promise<Answer> {
   }
 }
 
-function authenticate(options: AtomicEndpointsOptions, request: SimulatedRequest): void {
-  const { 'x-api-key': key, 'x-api-secret': secret } = request.headers;
+/** A public token stands for key and secret, where one may be used; `userNamed` looks whether it is good. */
+function authenticate(
+  options: AtomicEndpointsOptions,
+  request: SimulatedRequest,
+  takesPublicToken: boolean,
+): void {
+  const { 'x-api-key': key, 'x-api-secret': secret, 'x-public-token': publicToken } = request.headers;
+  if (takesPublicToken && publicToken !== undefined && key === undefined) return;
   if (key !== options.apiKey || secret !== options.apiSecret) {
     throw new AtomicRefusal(40101, 'The API key or secret is not valid.');
   }
@@ -153,19 +163,30 @@ function onlyQuery(request: SimulatedRequest, known: readonly string[]): void {
   if (unknown !== undefined) throw new AtomicRefusal(42201, `"${unknown}" is not allowed.`);
 }
 
-function userToRemove(
-  where: AtomicSimulatorContract['deleteIdentifierIn'],
+/** The user of a request, which has to be named in the one place and in no other. */
+function userNamed(
+  { contract, links }: AtomicEndpointsOptions,
+  place: IdentifierPlace,
   request: SimulatedRequest,
+  parameters: readonly string[],
 ): string {
-  if (where === 'body') return identifierIn(fieldsOf(request, ['identifier']).identifier);
+  const { userField } = contract;
+  if (place === 'body') {
+    onlyQuery(request, parameters);
+    return identifierIn(fieldsOf(request, [userField])[userField], userField);
+  }
   if (request.body.kind !== 'none') throw new AtomicRefusal(42201, 'A body is not allowed.');
-  onlyQuery(request, where === 'query' ? ['identifier'] : []);
-  return identifierIn(where === 'query' ? request.query.get('identifier') : request.params.identifier);
+  onlyQuery(request, place === 'query' ? [...parameters, userField] : parameters);
+  if (place === 'query') return identifierIn(request.query.get(userField), userField);
+  if (place === 'path') return identifierIn(request.params.identifier);
+  const userId = links.userOfPublicToken(String(request.headers['x-public-token']));
+  if (userId === undefined) throw new AtomicRefusal(40104, 'The public token is not valid.');
+  return userId;
 }
 
-function identifierIn(value: unknown): string {
+function identifierIn(value: unknown, field = 'identifier'): string {
   if (typeof value !== 'string' || value === '' || value.length > MAX_IDENTIFIER_LENGTH) {
-    throw invalid('identifier', `be a string of 1 to ${MAX_IDENTIFIER_LENGTH} characters`);
+    throw invalid(field, `be a string of 1 to ${MAX_IDENTIFIER_LENGTH} characters`);
   }
   return value;
 }
@@ -178,11 +199,14 @@ function noSuchUser(): AtomicRefusal {
   return new AtomicRefusal(40401, 'No such user.');
 }
 
-function userOf(request: SimulatedRequest): string | undefined {
-  const { params, query, body } = request;
-  const inPath = params.identifier ?? query.get('identifier');
-  if (inPath) return inPath;
+function userOf({ contract, links }: AtomicEndpointsOptions, request: SimulatedRequest): string | undefined {
+  const { params, query, body, headers } = request;
+  const named = params.identifier ?? query.get(contract.userField);
+  if (named) return named;
+  const publicToken = headers['x-public-token'];
+  if (typeof publicToken === 'string') return links.userOfPublicToken(publicToken);
   if (body.kind !== 'json' || typeof body.value !== 'object' || body.value === null) return undefined;
-  const identifier: unknown = Reflect.get(body.value, 'identifier');
-  return typeof identifier === 'string' ? identifier : undefined;
+  const { [contract.userField]: inBody, identifier } = { ...body.value } as Record<string, unknown>;
+  const userId = inBody ?? identifier;
+  return typeof userId === 'string' ? userId : undefined;
 }

@@ -39,7 +39,7 @@ export interface AtomicLinksOptions {
   now: () => number;
   settings: AtomicSettings;
   isProcessorTokenLive: (token: string) => boolean | Promise<boolean>;
-  onFinished(userId: string, job: Job): void;
+  onFinished(userId: string, job: Job, failed: boolean): void;
 }
 
 /** Users, registrations and finished jobs, as Atomic keeps them. */
@@ -49,6 +49,7 @@ export class AtomicLinks {
   readonly #registrations = new Map<string, Map<Job, Registration>>();
   readonly #results = new Map<string, Map<Job, Result>>();
   readonly #runs = new Map<string, number>();
+  readonly #publicTokens = new Map<string, string>();
 
   constructor(options: AtomicLinksOptions) {
     this.#options = options;
@@ -63,6 +64,18 @@ export class AtomicLinks {
     if (this.hasUser(userId)) return;
     this.#atomicIds.set(userId, this.#options.ids.objectId());
     this.#options.ledger.effect('user_created', userId);
+  }
+
+  /** A token that names the user, for client calls. */
+  createPublicToken(userId: string): string {
+    this.createUser(userId);
+    const token = this.#options.ids.uuid();
+    this.#publicTokens.set(token, userId);
+    return token;
+  }
+
+  userOfPublicToken(token: string): string | undefined {
+    return this.#publicTokens.get(token);
   }
 
   /** Atomic's own id of the user; one is made up for a user that it does not know. */
@@ -136,14 +149,15 @@ export class AtomicLinks {
     }
     registration.state = 'finished';
     const completedAtMs = now();
+    const failed = settings.jobsFail;
     const ofUser = this.#results.get(userId) ?? new Map<Job, Result>();
     this.#results.set(userId, ofUser);
     ofUser.set(job, {
-      context: { userId, job, run, completedAtMs },
+      context: { userId, job, run, completedAtMs, failed },
       readableAtMs: completedAtMs + settings.resultLagMs,
     });
     ledger.effect('job_finished', userId, { job, run });
-    onFinished(userId, job);
+    onFinished(userId, job, failed);
   }
 
   /** The newest run whose result can be read. */

@@ -7,6 +7,8 @@ export interface ResultContext {
   /** 1 for the first run of the job for this user. */
   run: number;
   completedAtMs: number;
+  /** The run ended without a result. */
+  failed: boolean;
 }
 
 /** Makes a result, the content of `data`, for a finished run. */
@@ -109,12 +111,24 @@ export function defaultResult({ job, run, completedAtMs }: ResultContext): unkno
   ];
 }
 
+export interface ResultShape {
+  /** Whether the result is the content of `data`. */
+  wrapped: boolean;
+  /** The field of an object that the built-in list stands in. */
+  listName: string | undefined;
+}
+
 /** Results to answer, by job and user; the nearest one counts. */
 export class ResultOverrides {
-  readonly #values = new Map<string, { make: ResultMaker } | { bytes: number }>();
+  readonly #values = new Map<string, { make: ResultMaker } | { bytes: number } | { text: string }>();
 
   set(job: Job, userId: string | undefined, make: ResultMaker): void {
     this.#values.set(key(job, userId), { make });
+  }
+
+  /** JSON text, answered as it stands. */
+  setText(job: Job, userId: string | undefined, text: string): void {
+    this.#values.set(key(job, userId), { text });
   }
 
   /** The whole body will have exactly so many bytes. */
@@ -127,16 +141,26 @@ export class ResultOverrides {
   }
 
   /** The body of the result endpoint. */
-  bodyFor(context: ResultContext, wrapped: boolean): string {
+  bodyFor(context: ResultContext, shape: ResultShape): string {
     const { job, userId } = context;
     const override = this.#values.get(key(job, userId)) ?? this.#values.get(key(job, undefined));
-    const wrap = (value: unknown) => JSON.stringify(wrapped ? { data: value } : value);
-    if (override === undefined) return wrap(defaultResult(context));
-    if ('make' in override) return wrap(override.make(context));
-    const bare = wrap([{ _id: EMPLOYER_ID, run: context.run, description: '' }]);
+    if (context.failed) return bodyOf({ status: 'failed' }, shape);
+    if (override === undefined) return listBody(defaultResult(context), shape);
+    if ('text' in override) return shape.wrapped ? `{"data":${override.text}}` : override.text;
+    if ('make' in override) return bodyOf(override.make(context), shape);
+    const bare = bodyOf([{ _id: EMPLOYER_ID, run: context.run, description: '' }], shape);
     const filler = 'x'.repeat(Math.max(0, override.bytes - Buffer.byteLength(bare)));
-    return wrap([{ _id: EMPLOYER_ID, run: context.run, description: filler }]);
+    return bodyOf([{ _id: EMPLOYER_ID, run: context.run, description: filler }], shape);
   }
+}
+
+/** A list in the shape of the contract. */
+export function listBody(list: readonly unknown[], shape: ResultShape): string {
+  return bodyOf(shape.listName === undefined ? list : { [shape.listName]: list }, shape);
+}
+
+export function bodyOf(value: unknown, { wrapped }: ResultShape): string {
+  return JSON.stringify(wrapped ? { data: value } : value);
 }
 
 function key(job: Job, userId: string | undefined): string {

@@ -61,6 +61,8 @@ export interface AtomicSimulator {
   setResult(job: Job, userId: string | undefined, value: unknown): void;
   /** As `setResult`, made anew for each run. */
   setResultBy(job: Job, userId: string | undefined, make: ResultMaker): void;
+  /** As `setResult`, by JSON text that is answered as it stands. */
+  setResultText(job: Job, userId: string | undefined, text: string): void;
   /** A result whose whole body has exactly so many bytes (at least 100). */
   setResultBytes(job: Job, userId: string | undefined, bytes: number): void;
   /** Back to the built-in result. */
@@ -99,7 +101,10 @@ export async function startAtomicSimulator(options: AtomicSimulatorOptions): Pro
     now,
     settings,
     isProcessorTokenLive,
-    onFinished: (userId, job) => void webhooks.announce(userId, job),
+    onFinished: (userId, job, failed) => {
+      const tells = failed && contract.failureIn === 'event';
+      void webhooks.announce(userId, job, tells ? { status: 'failed' } : undefined);
+    },
   });
   const delivery = new WebhookDelivery(schedule);
   const webhooks = new AtomicWebhooks({
@@ -109,6 +114,7 @@ export async function startAtomicSimulator(options: AtomicSimulatorOptions): Pro
     now,
     atomicIdOf: (userId) => links.atomicIdOf(userId),
     linkIdOf: (userId, job) => links.linkIdOf(userId, job),
+    eventTypes: contract.eventTypes,
     url: options.webhookUrl,
     secret: options.webhookSecret ?? apiSecret,
     mode: options.webhookMode ?? 'send',
@@ -135,6 +141,7 @@ export async function startAtomicSimulator(options: AtomicSimulatorOptions): Pro
     setResult: (job: Job, userId: string | undefined, value: unknown) =>
       results.set(job, userId, () => value),
     setResultBy: (job: Job, userId: string | undefined, make: ResultMaker) => results.set(job, userId, make),
+    setResultText: (job: Job, userId: string | undefined, text: string) => results.setText(job, userId, text),
     setResultBytes: (job: Job, userId: string | undefined, bytes: number) =>
       results.setBytes(job, userId, bytes),
     clearResult: (job: Job, userId?: string) => results.clear(job, userId),
@@ -192,6 +199,9 @@ function atomicCommands(simulator: Omit<AtomicSimulator, 'url'>) {
     ),
     setResult: command(z.strictObject({ ...forUser, value: z.unknown() }), (input) =>
       simulator.setResult(input.job, input.userId, input.value),
+    ),
+    setResultText: command(z.strictObject({ ...forUser, text: z.string() }), (input) =>
+      simulator.setResultText(input.job, input.userId, input.text),
     ),
     setResultBytes: command(z.strictObject({ ...forUser, bytes: z.int().min(100) }), (input) =>
       simulator.setResultBytes(input.job, input.userId, input.bytes),

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { EVENT_TYPE_OF_JOB, type Job } from '../../contract/jobs';
+import type { Job } from '../../contract/jobs';
 import { ATOMIC_CE_TYPE_PREFIX, ATOMIC_SIGNATURE_HEADER } from '../../contract/names';
 import type { IdGenerator } from '../server/ids';
 import type { Ledger } from '../server/ledger';
@@ -50,6 +50,7 @@ export interface AtomicWebhooksOptions {
   now: () => number;
   atomicIdOf(userId: string): string;
   linkIdOf(userId: string, job: Job): string;
+  eventTypes: Readonly<Record<Job, string>>;
   url: string | undefined;
   secret: string;
   mode: WebhookMode;
@@ -86,9 +87,9 @@ export class AtomicWebhooks {
   }
 
   /** A job's own webhook, as `mode` has it. */
-  async announce(userId: string, job: Job): Promise<void> {
+  async announce(userId: string, job: Job, data?: object): Promise<void> {
     const { ledger } = this.#options;
-    const webhook = this.#make({ userId, job });
+    const webhook = this.#make({ userId, job, ...(data && { data }) });
     if (this.mode === 'hold') {
       this.#held.push(webhook);
       ledger.effect('webhook_held', userId, { job });
@@ -118,8 +119,8 @@ export class AtomicWebhooks {
   }
 
   #make(draft: WebhookDraft): AtomicWebhook {
-    const { ids, now, atomicIdOf, linkIdOf } = this.#options;
-    const { userId, job, eventType = EVENT_TYPE_OF_JOB[job], secret = this.secret } = draft;
+    const { ids, now, atomicIdOf, linkIdOf, eventTypes } = this.#options;
+    const { userId, job, eventType = eventTypes[job], secret = this.secret } = draft;
     const eventTime = new Date(now()).toISOString();
     const rawBody =
       draft.rawBody ??

@@ -68,6 +68,8 @@ export function createSimulatorServer<Name extends string>(
     // Users' ids are longer than the 100 characters that a parameter may have by default.
     routerOptions: { maxParamLength: 2_000 },
   });
+  // Some contracts name the user in the body of a GET.
+  app.addHttpMethod('GET', { hasBody: true, overrideExisting: true });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (request, text, done) => {
     done(null, parseBody(request.headers['content-type'], String(text)));
