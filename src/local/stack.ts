@@ -79,7 +79,7 @@ async function start(
   options: LocalStackOptions,
   undo: (() => Promise<unknown>)[],
 ): Promise<Omit<LocalStack, 'close'>> {
-  const { settings, logger, stop, ports, taskQueue, dbFile, say, watch } = options;
+  const { settings, logger, audit, stop, ports, taskQueue, dbFile, say, watch } = options;
   const { http, work } = settings;
   const { namespace } = settings.temporal;
   await ensureDataFolder(DATA_FOLDER);
@@ -100,6 +100,7 @@ async function start(
     namespace,
     keyRing,
     logger,
+    audit,
   });
   undo.push(codec.close);
 
@@ -165,6 +166,7 @@ async function start(
           : [providers.atomic.apiSecret],
     },
     logger,
+    audit,
     eagerStart: true,
     ...(happenings && {
       extend: (app) =>

@@ -1,5 +1,6 @@
 /** What every entry point does around its own work: settings, log, signals, exit. */
 import type { DestinationStream } from 'pino';
+import { type AuditLog, createAuditLog } from '../logging/audit-log';
 import type { LogLevel } from '../logging/log-level';
 import { loggedError } from '../logging/loggable';
 import { createLogger, type Logger } from '../logging/logger';
@@ -23,6 +24,8 @@ export interface Running {
 export interface StartContext<Settings> {
   settings: Settings;
   logger: Logger;
+  /** Writes whatever LOG_LEVEL is. */
+  audit: AuditLog;
   /** Aborts when the process was asked to stop before its start was over. */
   stop: AbortSignal;
 }
@@ -63,6 +66,7 @@ export async function runEntry<Settings extends ProcessSettings>(entry: Entry<Se
     level: settings.logLevel ?? entry.logLevel ?? 'info',
     ...(entry.logTo && { destination: entry.logTo }),
   });
+  const audit = createAuditLog(entry.name, entry.logTo);
   // Node would print the error whole, and with it whatever an HTTP client has hung on it.
   process.on('uncaughtException', (error) => {
     logger.fatal({ err: error }, 'uncaught exception');
@@ -75,7 +79,7 @@ export async function runEntry<Settings extends ProcessSettings>(entry: Entry<Se
       // A start that is not over by then does not watch for it; there is nothing to drain yet.
       setTimeout(() => started || process.exit(0), STOP_DURING_START_MS).unref();
     });
-    const running = await entry.start({ settings, logger, stop: asked.signal });
+    const running = await entry.start({ settings, logger, audit, stop: asked.signal });
     started = true;
     if (running.reload) process.on('SIGHUP', () => running.reload?.());
     const signal = await Promise.race([asked.promise, running.ended ?? asked.promise]);

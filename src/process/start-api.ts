@@ -8,6 +8,7 @@ import { createApp } from '../http/api/app';
 import type { ApiKey, LinkGateway } from '../http/api/deps';
 import { drain } from '../http/server/drain';
 import { LinkClient } from '../link-client/link-client';
+import type { AuditLog } from '../logging/audit-log';
 import type { Logger } from '../logging/logger';
 import type { Plaid } from '../providers/types';
 import type { ApiKeySetting } from '../settings/rules';
@@ -30,6 +31,7 @@ export interface ApiOptions {
   atomicEvents?: JobEvents;
   secrets: CallerSecrets;
   logger: Logger;
+  audit?: AuditLog;
   /** The only names, beside this machine's own, under which it answers. Default: any. */
   hostNames?: readonly string[];
   /** The connection is shared with a worker of this process. */
@@ -79,6 +81,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     ...(options.atomicEvents && { atomicEvents: options.atomicEvents }),
     verifyPlaidWebhook: plaidVerifierOf(plaid),
     logger,
+    ...(options.audit && { audit: options.audit }),
     metrics,
     ...(options.hostNames && { hostNames: options.hostNames }),
     ...(http.trustProxy.length > 0 && { trustProxy: [...http.trustProxy] }),

@@ -1,7 +1,9 @@
+import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { KeyRing } from '../encryption/key-ring';
 import { createNamedPayloadCodec, isEncryptedPayload } from '../encryption/payload-codec';
 import { createCodecApp } from '../http/codec/app';
 import { drain } from '../http/server/drain';
+import type { AuditLog } from '../logging/audit-log';
 import type { Logger } from '../logging/logger';
 import type { CodecServerSettings } from '../settings/types';
 import { listenOn } from './listen';
@@ -13,14 +15,18 @@ export async function startCodec({
   namespace,
   keyRing,
   logger,
+  audit,
 }: {
   codec: CodecServerSettings;
   namespace: string;
   keyRing: KeyRing;
   logger: Logger;
+  audit: AuditLog;
 }): Promise<Running & { url: string }> {
   const { tokens, jwt, uiOrigins, host, port } = settings;
   const isOpen = tokens.length === 0 && !jwt;
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
   const app = createCodecApp({
     codec: createNamedPayloadCodec({ keyRing, namespace }),
     isEncoded: isEncryptedPayload,
@@ -31,11 +37,19 @@ export async function startCodec({
           kind: 'required',
           tokens: () => tokens.map((token) => token.reveal()),
           ...(jwt && {
-            jwt: { keys: new URL(jwt.jwksUrl), issuer: jwt.issuer, audience: jwt.audience },
+            jwt: {
+              keys: new URL(jwt.jwksUrl),
+              issuer: jwt.issuer,
+              audience: jwt.audience,
+              claim: settings.claim,
+              mayEncode: settings.encode,
+            },
           }),
         },
     allowedOrigins: uiOrigins,
     logger,
+    audit,
+    metrics,
   });
   const url = await listenOn(app, { host, port, variable: 'CODEC_PORT' });
   if (isOpen) logger.warn({ url }, 'codec server without CODEC_TOKEN or CODEC_JWKS_URL: on loopback alone');

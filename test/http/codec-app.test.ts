@@ -65,6 +65,12 @@ describe('translation', () => {
   test('takes none, null and missing fields', async () => {
     const { app } = codecApp();
     expect((await app.inject(call('/decode', { payloads: [] }))).json()).toEqual({ payloads: [] });
+    for (const body of [{}, null, { payloads: null }]) {
+      const response = await app.inject(call('/decode', body));
+      expect([response.statusCode, response.json()]).toEqual([200, { payloads: [] }]);
+    }
+    const nothing = await app.inject({ ...call('/decode', {}), payload: '' });
+    expect([nothing.statusCode, nothing.json()]).toEqual([200, { payloads: [] }]);
     const empty = [{ metadata: null, data: null }];
     expect((await app.inject(call('/decode', { payloads: empty }))).statusCode).toBe(200);
   });
@@ -101,20 +107,17 @@ describe('translation', () => {
         metadata: { ...payload.metadata, 'encryption-key-id': Buffer.from('k9').toString('base64') },
       }),
     ],
-  ])('refuses a payload that is %s, without a word of it', async (_name, change) => {
+  ])('hands a payload that is %s back as it came, and reads the rest', async (_name, change) => {
     const { app, logText } = codecApp();
     const [payload = {}] = await encrypted();
-    const response = await app.inject(
-      call('/decode', { payloads: [change({ metadata: payload.metadata ?? {}, data: payload.data ?? '' })] }),
-    );
-    expectProblem(response, 400, 'invalid_request');
-    expect(response.body + logText()).not.toContain('SECRET');
+    const broken = change({ metadata: payload.metadata ?? {}, data: payload.data ?? '' });
+    const response = await app.inject(call('/decode', { payloads: [broken, payload] }));
+    expect([response.statusCode, response.json()]).toEqual([200, { payloads: [broken, plain()] }]);
+    expect(logText()).not.toContain('SECRET');
   });
 
   test.each<[string, unknown]>([
     ['a list', []],
-    ['nothing', null],
-    ['an object without payloads', {}],
     ['payloads that are no list', { payloads: {} }],
     ['a payload that is a string', { payloads: ['x'] }],
     ['a payload that is null', { payloads: [null] }],
@@ -131,7 +134,7 @@ describe('translation', () => {
     expect(codec.worked).toBe(0);
   });
 
-  test.each(['', '{', '{"payloads":[{"__proto__":{"x":1}}]}', '{"payloads":[],"__proto__":{}}'])(
+  test.each(['{', '{"payloads":[{"__proto__":{"x":1}}]}', '{"payloads":[],"__proto__":{}}'])(
     'refuses the body %j as 400',
     async (payload) => {
       const { app } = codecApp();
@@ -164,6 +167,69 @@ describe('translation', () => {
     }
   });
 
+  test('says who decoded the payloads of which workflows, from where', async () => {
+    const { app, audited, logText } = codecApp();
+    const payloads = await encrypted();
+    await app.inject({
+      ...call('/decode', { payloads: [...payloads, ...payloads] }),
+      remoteAddress: '10.0.0.7',
+    });
+    await app.inject(call('/decode', { payloads }, { authorization: 'Bearer wrong-token-0123' }));
+    expect(audited).toMatchObject([
+      {
+        action: 'decode',
+        caller: 'token-1',
+        address: '10.0.0.7',
+        outcome: 'done',
+        namespace: NAMESPACE,
+        workflowIds: ['processor-link/u1'],
+      },
+      { action: 'decode', caller: undefined, outcome: 'unauthorized', status: 401 },
+    ]);
+    expect(JSON.stringify(audited) + logText()).not.toContain('wrong-token');
+  });
+
+  test.each(['/decode', `/${NAMESPACE}/decode`])(
+    'answers under %s, with and without a namespace named',
+    async (path) => {
+      const { app } = codecApp();
+      for (const namespace of [NAMESPACE, '']) {
+        const response = await app.inject(
+          call(path, { payloads: await encrypted() }, { 'x-namespace': namespace }),
+        );
+        expect(response.json()).toEqual({ payloads: [plain()] });
+      }
+      const { 'x-namespace': _, ...headers } = { 'x-namespace': '', ...call(path, {}).headers };
+      const response = await app.inject({ ...call(path, { payloads: await encrypted() }), headers });
+      expect(response.json()).toEqual({ payloads: [plain()] });
+    },
+  );
+
+  test('counts wrong tokens by address, and lets a right one pass from there', async () => {
+    const { app } = codecApp({ limits: { refusalsPerMinutePerAddress: 2 } });
+    const guess = () => app.inject(call('/decode', {}, { authorization: 'Bearer wrong-token-0123' }));
+    expectProblem(await guess(), 401, 'unauthorized');
+    expectProblem(await guess(), 401, 'unauthorized');
+    expectProblem(await guess(), 429, 'too_many_requests');
+    expect((await app.inject(call('/decode', {}))).statusCode).toBe(200);
+  });
+
+  test('limits the calls of one caller', async () => {
+    const { app } = codecApp({ limits: { callsPerMinutePerCaller: 1 } });
+    expect((await app.inject(call('/decode', {}))).statusCode).toBe(200);
+    expectProblem(await app.inject(call('/decode', {})), 429, 'too_many_requests');
+  });
+
+  test('has the three probes', async () => {
+    const { app } = codecApp();
+    expect((await app.inject({ url: '/readyz' })).json()).toEqual({ status: 'ready' });
+    await app.inject(call('/decode', {}));
+    const { body } = await app.inject({ url: '/metrics' });
+    expect(body).toContain(
+      'processor_link_http_request_duration_seconds_count{method="POST",route="/decode",status="200"} 1',
+    );
+  });
+
   test('/livez needs nothing', async () => {
     expect((await codecApp().app.inject({ url: '/livez' })).json()).toEqual({ status: 'alive' });
   });
@@ -174,7 +240,6 @@ describe('namespaces', () => {
     ['other', 403],
     [NAMESPACE.toUpperCase(), 403],
     [`${NAMESPACE}, ${NAMESPACE}`, 403],
-    ['', 403],
   ])('the namespace %j is refused', async (namespace, status) => {
     const { app, codec } = codecApp();
     const options = call('/decode', { payloads: await encrypted() }, { 'x-namespace': namespace });
@@ -182,17 +247,19 @@ describe('namespaces', () => {
     expect(codec.worked).toBe(0);
   });
 
-  test('a request that names no namespace is refused as 400', async () => {
+  test('a path of another namespace is refused, whatever the header says', async () => {
     const { app, codec } = codecApp();
-    const { headers, ...options } = call('/decode', { payloads: await encrypted() });
-    const { 'x-namespace': _left, ...rest } = headers ?? {};
-    expectProblem(await app.inject({ ...options, headers: rest }), 400, 'invalid_request');
+    expectProblem(
+      await app.inject(call('/other/decode', { payloads: await encrypted() })),
+      403,
+      'unauthorized',
+    );
     expect(codec.worked).toBe(0);
   });
 
   test('a payload of another namespace does not decode under this one', async () => {
     const { app } = codecApp();
-    const response = await app.inject(call('/decode', { payloads: await encrypted('other') }));
-    expectProblem(response, 400, 'invalid_request');
+    const payloads = await encrypted('other');
+    expect((await app.inject(call('/decode', { payloads }))).json()).toEqual({ payloads });
   });
 });

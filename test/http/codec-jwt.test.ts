@@ -1,6 +1,16 @@
 import { exportJWK, generateKeyPair, type JSONWebKeySet, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
+import type { JwtRules } from '../../src/http/codec/access';
 import { startScriptedServer } from '../support/scripted-server';
-import { call, closeCodecApps, codecApp, encrypted, plain, TOKEN } from './support/codec-test-app';
+import {
+  call,
+  closeCodecApps,
+  codecApp,
+  encrypted,
+  NAMESPACE,
+  namedPlain,
+  plain,
+  TOKEN,
+} from './support/codec-test-app';
 import { expectProblem } from './support/problem';
 
 afterEach(closeCodecApps);
@@ -24,7 +34,12 @@ describe('JWTs', () => {
     const kid = 'key-1';
     const jwks: JSONWebKeySet = { keys: [{ ...(await exportJWK(publicKey)), kid, alg, use: 'sig' }] };
     const exp = Math.floor(Date.now() / 1000) + 300;
-    const claims = { ...(options.expires !== false && { exp }), ...options.claims };
+    const claims = {
+      sub: 'alice@example.com',
+      permissions: [`${NAMESPACE}:read`],
+      ...(options.expires !== false && { exp }),
+      ...options.claims,
+    };
     const jwt = await new SignJWT(claims)
       .setProtectedHeader({ alg, kid: options.kid ?? kid })
       .setIssuer(options.issuer ?? issuer)
@@ -33,12 +48,12 @@ describe('JWTs', () => {
     return { jwt, jwks };
   }
 
-  async function decodeWith(jwt: string, jwtKeys: URL | JSONWebKeySet) {
+  async function decodeWith(jwt: string, jwtKeys: URL | JSONWebKeySet, rules: Partial<JwtRules> = {}) {
     const made = codecApp({
       auth: {
         kind: 'required',
         tokens: () => [TOKEN],
-        jwt: { keys: jwtKeys, issuer, audience },
+        jwt: { keys: jwtKeys, issuer, audience, claim: 'permissions', mayEncode: false, ...rules },
       },
     });
     const options = call('/decode', { payloads: await encrypted() }, { authorization: `Bearer ${jwt}` });
@@ -50,6 +65,43 @@ describe('JWTs', () => {
     const { response } = await decodeWith(jwt, jwks);
     expect(response.statusCode).toBe(200);
     expect(response.json()).toEqual({ payloads: [plain()] });
+  });
+
+  test.each<[string, JWTPayload, Partial<JwtRules>]>([
+    ['a list', { permissions: ['other:read', `${NAMESPACE}:read`] }, {}],
+    ['a text of words', { permissions: `openid ${NAMESPACE}:read` }, {}],
+    ['a claim of another name', { scope: `${NAMESPACE}:read` }, { claim: 'scope' }],
+  ])('a login is let in by %s', async (_name, claims, rules) => {
+    const { jwt, jwks } = await issue({ claims });
+    expect((await decodeWith(jwt, jwks, rules)).response.statusCode).toBe(200);
+  });
+
+  test.each<[string, JWTPayload]>([
+    ['no such claim', { permissions: undefined }],
+    ['another namespace', { permissions: ['other:read'] }],
+    ['another right', { permissions: [`${NAMESPACE}:write`] }],
+    ['a longer word', { permissions: `${NAMESPACE}:reader x${NAMESPACE}:read` }],
+    ['an object', { permissions: { [`${NAMESPACE}:read`]: true } }],
+  ])('a true login with %s is refused, decodes nothing, and is audited', async (_name, claims) => {
+    const { jwt, jwks } = await issue({ claims });
+    const { response, codec, audited } = await decodeWith(jwt, jwks);
+    expectProblem(response, 403, 'unauthorized');
+    expect(codec.worked).toBe(0);
+    expect(audited).toMatchObject([
+      { action: 'decode', caller: 'alice@example.com', outcome: 'unauthorized', status: 403 },
+    ]);
+  });
+
+  test('a login may not encode unless it is allowed to', async () => {
+    const { jwt, jwks } = await issue();
+    for (const [mayEncode, status] of [
+      [false, 403],
+      [true, 200],
+    ] as const) {
+      const { app } = await decodeWith(jwt, jwks, { mayEncode });
+      const encode = call('/encode', { payloads: [namedPlain()] }, { authorization: `Bearer ${jwt}` });
+      expect((await app.inject(encode)).statusCode).toBe(status);
+    }
   });
 
   test('the static token works beside it', async () => {

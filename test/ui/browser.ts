@@ -37,6 +37,7 @@ export async function inBrowser(
   const stack = await startLocalStack({
     settings,
     logger: createLogger({ name: 'ui', level: 'error' }),
+    audit: () => undefined,
     stop: new AbortController().signal,
     env: process.env,
     taskQueue: settings.temporal.taskQueue,

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
+import { auditRequests } from '../server/audit';
 import { requireKnownHost } from '../server/host-names';
 import { addMethodFallbacks } from '../server/method-fallbacks';
 import { measureRequests, webhookCounter } from '../server/metrics';
@@ -31,6 +32,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
     ...(deps.trustProxy !== undefined && { trustProxy: deps.trustProxy }),
   });
   logRequests(app);
+  if (deps.audit) auditRequests(app, deps.audit);
   if (deps.hostNames) requireKnownHost(app, deps.hostNames);
   measureRequests(app, deps.metrics);
   shedLoad(app, limits);

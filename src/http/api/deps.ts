@@ -6,6 +6,7 @@ import type { JobResult, LinkSummary, LinkToken, LinkView, StartLink } from '../
 import type { ApiScope } from '../../contract/scopes';
 import type { IndexedLinkState } from '../../contract/states';
 import type { AtomicWebhookSignal, LinkAppearance, PlaidWebhookSignal } from '../../contract/workflow';
+import type { AuditLog } from '../../logging/audit-log';
 import type { PlaidVerifier } from '../../webhooks/plaid-signature';
 import type { ServerTimeouts } from '../server/server';
 
@@ -109,6 +110,8 @@ export interface AppDeps {
   atomicEvents?: JobEvents;
   verifyPlaidWebhook: PlaidVerifier;
   logger: FastifyBaseLogger | false;
+  /** One event per request under /v1. Default: none is written. */
+  audit?: AuditLog;
   /** One app a registry: metrics are registered in it once. */
   metrics: Registry;
   limits?: Partial<HttpLimits>;

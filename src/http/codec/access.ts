@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose';
+import type { JSONWebKeySet, JWTPayload, JWTVerifyGetKey } from 'jose';
 import { bearerToken, findSecret } from '../server/bearer';
 import { HttpProblem } from '../server/problems';
 
@@ -8,6 +8,10 @@ export interface JwtRules {
   keys: URL | JSONWebKeySet;
   issuer: string;
   audience: string;
+  /** Name of the claim that has to hold `<namespace>:read`, in a list or a text of words. */
+  claim: string;
+  /** Whether a login may encode as well. */
+  mayEncode: boolean;
 }
 
 /**
@@ -18,7 +22,7 @@ export type CodecAuth =
   | { kind: 'none' }
   | { kind: 'required'; tokens?: () => readonly string[]; jwt?: JwtRules };
 
-type JwtVerdict = 'valid' | 'invalid' | 'keys_unavailable';
+type JwtVerdict = { payload: JWTPayload } | 'invalid' | 'keys_unavailable';
 
 // Signatures by a public key alone: with HMAC a published key could pass for the secret.
 const ALGORITHMS = [
@@ -40,20 +44,47 @@ const CLOCK_TOLERANCE_SECONDS = 5;
 const KEYS_UNAVAILABLE = new Set(['ERR_JWKS_TIMEOUT', 'ERR_JWKS_INVALID', 'ERR_JOSE_GENERIC']);
 const LOOPBACK_HOST = /^(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d{1,5})?$/i;
 
-/** An `onRequest` hook that lets those who may use the codec server pass. */
-export function requireCodecAccess(auth: CodecAuth): (request: FastifyRequest) => Promise<void> {
-  if (auth.kind === 'none') return requireLoopbackHost;
-  const { tokens = () => [] } = auth;
-  const verify = auth.jwt && createJwtVerifier(auth.jwt);
+export type CodecAction = 'encode' | 'decode';
 
-  return async (request) => {
+/** Lets those who may use the codec server pass, and notes who it was. */
+export function requireCodecAccess(
+  auth: CodecAuth,
+  namespace: string,
+): (request: FastifyRequest, action: CodecAction) => Promise<void> {
+  if (auth.kind === 'none') return requireLoopbackHost;
+  const { tokens = () => [], jwt } = auth;
+  const verify = jwt && createJwtVerifier(jwt);
+
+  return async (request, action) => {
     const presented = bearerToken(request.headers.authorization);
     if (presented === undefined) throw new HttpProblem('unauthorized');
-    if (findSecret(presented, tokens(), (token) => token) !== undefined) return;
+    const known = tokens();
+    const token = findSecret(presented, known, (one) => one);
+    if (token !== undefined) {
+      request.caller = `token-${known.indexOf(token) + 1}`;
+      return;
+    }
     const verdict = verify ? await verify(presented) : 'invalid';
     if (verdict === 'keys_unavailable') throw new HttpProblem('provider_unavailable');
     if (verdict === 'invalid') throw new HttpProblem('unauthorized');
+    const { payload } = verdict;
+    request.caller = payload.sub ?? 'login without a subject';
+    if (jwt && !wordsOf(payload[jwt.claim]).includes(`${namespace}:read`)) {
+      throw new HttpProblem('unauthorized', {
+        status: 403,
+        detail: 'This login may not read this namespace.',
+      });
+    }
+    if (action === 'encode' && !jwt?.mayEncode) {
+      throw new HttpProblem('unauthorized', { status: 403, detail: 'Logins may not encode here.' });
+    }
   };
+}
+
+/** A list of words, or words with spaces between them. */
+function wordsOf(claim: unknown): unknown[] {
+  if (typeof claim === 'string') return claim.split(' ');
+  return Array.isArray(claim) ? claim : [];
 }
 
 /** A web page can point a name of its own at this machine, but cannot hide that name from us. */
@@ -62,7 +93,11 @@ async function requireLoopbackHost(request: FastifyRequest): Promise<void> {
   throw new HttpProblem('unauthorized', { status: 403, detail: 'Without a token this server is local.' });
 }
 
-function createJwtVerifier({ keys, issuer, audience }: JwtRules): (jwt: string) => Promise<JwtVerdict> {
+function createJwtVerifier({
+  keys,
+  issuer,
+  audience,
+}: Pick<JwtRules, 'keys' | 'issuer' | 'audience'>): (jwt: string) => Promise<JwtVerdict> {
   let getKey: JWTVerifyGetKey | undefined;
   return async (jwt) => {
     const { createLocalJWKSet, createRemoteJWKSet, jwtVerify } = await import('jose');
@@ -72,14 +107,14 @@ function createJwtVerifier({ keys, issuer, audience }: JwtRules): (jwt: string) 
         ? createRemoteJWKSet(keys, { timeoutDuration: KEYS_TIMEOUT_MS })
         : createLocalJWKSet(keys);
     try {
-      await jwtVerify(jwt, getKey, {
+      const { payload } = await jwtVerify(jwt, getKey, {
         issuer,
         audience,
         algorithms: ALGORITHMS,
         requiredClaims: ['exp'],
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
       });
-      return 'valid';
+      return { payload };
     } catch (error) {
       return isAboutToken(error) ? 'invalid' : 'keys_unavailable';
     }

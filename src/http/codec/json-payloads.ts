@@ -2,6 +2,7 @@ import type { Payload } from '@temporalio/common';
 import { z } from 'zod';
 
 const MAX_PAYLOADS = 10_000;
+const MAX_WORKFLOW_ID_LENGTH = 200;
 const WORKFLOW_ID_KEY = 'workflow-id';
 
 /** Bytes in proto3 JSON: standard or URL-safe base64, padded or not. */
@@ -22,9 +23,15 @@ const namedPayloadSchema = payloadSchema.refine(({ metadata }) => Boolean(metada
 
 /** Bodies, both ways: Temporal's `Payloads` message in proto3 JSON. */
 export const payloadsSchemas = {
-  encode: z.object({ payloads: z.array(namedPayloadSchema).max(MAX_PAYLOADS) }),
-  decode: z.object({ payloads: z.array(payloadSchema).max(MAX_PAYLOADS) }),
+  encode: z.object({ payloads: z.array(namedPayloadSchema).max(MAX_PAYLOADS).nullish() }),
+  decode: z.object({ payloads: z.array(payloadSchema).max(MAX_PAYLOADS).nullish() }),
 };
+
+/** The workflow that a payload says it belongs to. */
+export function workflowIdOf({ metadata }: JsonPayload): string | undefined {
+  const id = metadata?.[WORKFLOW_ID_KEY];
+  return id ? Buffer.from(id, 'base64').toString().slice(0, MAX_WORKFLOW_ID_LENGTH) : undefined;
+}
 
 export function fromJson(payload: JsonPayload): Payload {
   const metadata = Object.entries(payload.metadata ?? {}).map(

@@ -10,6 +10,7 @@ import fastify, {
   LogController,
 } from 'fastify';
 import { loggedError } from '../../logging/loggable';
+import { looksLikeToken } from '../../logging/looks-like-token';
 import { boundBodies, DEFAULT_BODY_BUDGET_BYTES } from './body-budget';
 import { endConnectionsOnDrain } from './drain';
 import { problemOf } from './problem-of';
@@ -40,9 +41,6 @@ const MAX_HEADER_BYTES = 16 * 1024;
 /** Long polls and webhooks of thousands of users at once; beyond it, connections that say nothing would take the memory. */
 const MAX_CONNECTIONS = 10_000;
 const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
-/** Plaid's tokens, sealed ones, webhook secrets and keys by their usual prefixes, JWTs: somebody's mistake, and in every log then. */
-const LOOKS_LIKE_A_TOKEN =
-  /(^|[^a-z])(public|access|processor|link|asset)-(sandbox|development|production)-|^sealed:|^(sk|pk|rk|key|whsec)[_.-]|^ey[JI]/i;
 export const REQUEST_ID_HEADER = 'x-request-id';
 
 export interface ServerOptions {
@@ -104,6 +102,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
       directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     },
   });
+  app.decorateRequest('problem', undefined);
   takeJsonAlone(app);
   endConnectionsOnDrain(app);
   boundBodies(app, options.bodyBudgetBytes ?? DEFAULT_BODY_BUDGET_BYTES);
@@ -112,6 +111,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   });
   app.setErrorHandler((error, request, reply) => {
     const problem = problemOf(error);
+    request.problem = problem.code;
     logProblem(problem, request, reply);
     sendProblem(reply, problem);
   });
@@ -120,7 +120,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
 
 function requestIdOf(request: IncomingMessage): string {
   const given = request.headers[REQUEST_ID_HEADER];
-  const isPlain = typeof given === 'string' && REQUEST_ID.test(given) && !LOOKS_LIKE_A_TOKEN.test(given);
+  const isPlain = typeof given === 'string' && REQUEST_ID.test(given) && !looksLikeToken(given);
   return isPlain ? given : randomUUID();
 }
 

@@ -2,10 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { defaultPayloadConverter, type Payload, type PayloadCodec } from '@temporalio/common';
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import pino from 'pino';
+import { Registry } from 'prom-client';
 import { parseKeyRing } from '../../../src/encryption/key-ring';
 import { createNamedPayloadCodec, isEncryptedPayload } from '../../../src/encryption/payload-codec';
 import { type CodecAppDeps, createCodecApp } from '../../../src/http/codec/app';
 import { toJson } from '../../../src/http/codec/json-payloads';
+import type { AuditEvent } from '../../../src/logging/audit-log';
 
 export const NAMESPACE = 'processor-link';
 export const UI = 'http://localhost:8233';
@@ -41,6 +43,7 @@ export async function closeCodecApps(): Promise<void> {
 
 export function codecApp(overrides: Partial<CodecAppDeps> = {}) {
   const codec = new CountingCodec();
+  const audited: AuditEvent[] = [];
   let log = '';
   const app = createCodecApp({
     codec,
@@ -48,6 +51,8 @@ export function codecApp(overrides: Partial<CodecAppDeps> = {}) {
     namespace: NAMESPACE,
     auth: { kind: 'required', tokens: () => [TOKEN] },
     allowedOrigins: [UI],
+    metrics: new Registry(),
+    audit: (event) => void audited.push(event),
     logger: pino(
       { level: 'trace' },
       {
@@ -59,7 +64,7 @@ export function codecApp(overrides: Partial<CodecAppDeps> = {}) {
     ...overrides,
   });
   apps.push(app);
-  return { app, codec, logText: () => log };
+  return { app, codec, audited, logText: () => log };
 }
 
 export const payloadOf = (value: unknown): Payload => defaultPayloadConverter.toPayload(value) ?? {};
