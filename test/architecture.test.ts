@@ -172,6 +172,7 @@ const PRODUCTION_ENTRIES = [
   'src/commands/worker.ts',
   'src/commands/codec.ts',
   'src/commands/links.ts',
+  'src/commands/doctor.ts',
   'src/link-client/index.ts',
 ];
 

@@ -76,6 +76,8 @@ export interface Plaid {
     request: { webhookUrl?: string },
     options?: CallOptions,
   ): Promise<{ publicToken: string }>;
+  /** `/sandbox/item/fire_webhook`: has Plaid send NEW_ACCOUNTS_AVAILABLE for an Item of the Sandbox. */
+  fireSandboxWebhook(request: { accessToken: string }, options?: CallOptions): Promise<void>;
 }
 
 /** A job's result as Atomic has it now; `none` is a 404, a 202, or an object that says that it is not done. */

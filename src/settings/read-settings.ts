@@ -4,6 +4,7 @@ import {
   callersSchema,
   codecSchema,
   commandSchema,
+  doctorSchema,
   linksSchema,
   localSchema,
   workerSchema,
@@ -23,3 +24,5 @@ export const readLocalSettings = localSchema.read;
 export const readCommandSettings = commandSchema.read;
 /** Of `npm run links`. */
 export const readLinksSettings = linksSchema.read;
+/** Of `npm run doctor`. */
+export const readDoctorSettings = doctorSchema.read;

@@ -275,12 +275,8 @@ export const workerSchema = schemaOf({ ...shared, plaid, atomic, work });
 export const codecSchema = schemaOf({ ...shared, codec });
 /** Commands that only talk to Temporal: `keys`, `search-attributes`. */
 export const commandSchema = schemaOf(shared);
-/** `links`: what finds and moves links; the credentials of the providers are for `forget` alone. */
-export const linksSchema = schemaOf({
-  ...shared,
-  resultOverdueAfterMs: work.link.resultOverdueAfterMs,
-  sealingPublicKeys,
-  sealingKeys: work.sealingKeys,
+/** What operators' commands have of the providers; undefined where their credentials are not set. */
+const providersIfGiven = {
   plaid: from(
     {
       credentials: allOrNone({
@@ -301,6 +297,23 @@ export const linksSchema = schemaOf({
     },
     ({ credentials, use }) => credentials && { ...credentials, ...use },
   ),
+};
+/** `links`: what finds and moves links; the providers are for `forget` alone. */
+export const linksSchema = schemaOf({
+  ...shared,
+  ...providersIfGiven,
+  resultOverdueAfterMs: work.link.resultOverdueAfterMs,
+  sealingKeys: work.sealingKeys,
+});
+/** `doctor`: what it proves is what all processes have together. */
+export const doctorSchema = schemaOf({
+  ...shared,
+  ...providersIfGiven,
+  http,
+  /** Empty where none is set. */
+  atomicWebhookSecrets: webhookSecretsOr(() => []),
+  resultOverdueAfterMs: work.link.resultOverdueAfterMs,
+  deployment: work.deployment,
 });
 /** `start` and `demo`: everything at once, on one machine; what is left out is simulated or made up. */
 export const localSchema = schemaOf({

@@ -5,6 +5,7 @@ import type {
   callersSchema,
   codecSchema,
   commandSchema,
+  doctorSchema,
   linksSchema,
   localSchema,
   workerSchema,
@@ -15,6 +16,7 @@ export type WorkerSettings = SettingsOf<typeof workerSchema>;
 export type CodecSettings = SettingsOf<typeof codecSchema>;
 export type LocalSettings = SettingsOf<typeof localSchema>;
 export type ProcessSettings = SettingsOf<typeof commandSchema>;
+export type DoctorSettings = SettingsOf<typeof doctorSchema>;
 export type LinksSettings = SettingsOf<typeof linksSchema>;
 export type CallerSecrets = SettingsOf<typeof callersSchema>;
 

@@ -155,6 +155,13 @@ describe('what the index alone shows', () => {
     expect(diagnose(link({ errorCode: 'bank_unavailable' }), CONTEXT)).toMatchObject({ move: 'bank' });
   });
 
+  it('has a step tried again whose keys were refused just now', () => {
+    expect(diagnose(link({ errorCode: 'configuration_error' }), CONTEXT)).toMatchObject({
+      move: 'operator',
+      command: 'npm run links -- retry ada --yes',
+    });
+  });
+
   it('has Atomic asked for a result that is overdue', () => {
     const facts = link({ stateSince: '2026-01-15T11:40:00.000Z' });
     expect(diagnose(facts, CONTEXT)).toMatchObject({

@@ -1,7 +1,7 @@
 import { Client, type Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
 import pino from 'pino';
 import { SafeError } from '../../contract/safe-error';
-import { createDataConverter } from '../../encryption/data-converter';
+import { createClientDataConverter } from '../../encryption/client-data-converter';
 import type { KeyRing } from '../../encryption/key-ring';
 import { LinkClient } from '../../link-client/link-client';
 import { createPayloadReader, type PayloadReader } from '../../operator/links/payload-reader';
@@ -45,7 +45,7 @@ export function runLinksCommand(
       const client = new Client({
         connection,
         namespace,
-        dataConverter: createDataConverter({ keyRing, namespace }),
+        dataConverter: createClientDataConverter({ keyRing, namespace }),
       });
       const session: LinksSession = {
         settings,

@@ -120,24 +120,35 @@ function moveOf(code: FailureCode, { name, lastFailure }: PendingStep): Move {
   return lastFailure?.provider === 'plaid' || !atAtomic ? 'plaid' : 'atomic';
 }
 
-/** Nothing is pending, and yet the index has an error: a job that failed, or a step that waits for its next attempt. */
+/** Nothing is pending, and yet the index has an error: a job that failed, or a step that waits before it is tried again. */
 function indexedError(facts: LinkFacts): Finding | undefined {
-  const { userId, stateSince: since, errorCode } = facts;
+  const { userId, stateSince: since, errorCode, state } = facts;
   if (!isFailureCode(errorCode)) return undefined;
   const cause = FAILURES[errorCode].message;
-  const waits = errorCode === 'provider_unavailable' || errorCode === 'bank_unavailable';
-  if (waits && facts.state !== 'linked') {
-    const move = errorCode === 'bank_unavailable' ? 'bank' : 'plaid';
-    return { since, code: errorCode, cause, move, command: `npm run links -- why ${userId}` };
-  }
+  const isTriedAgain = PASSING.includes(errorCode) && state !== 'linked';
+  if (!isTriedAgain)
+    return {
+      since,
+      code: errorCode,
+      cause,
+      move: 'operator',
+      command: `npm run links -- rerun ${userId} --yes`,
+    };
   return {
     since,
     code: errorCode,
-    cause,
-    move: 'operator',
-    command: `npm run links -- rerun ${userId} --yes`,
+    cause: `${cause} The step is tried again shortly.`,
+    move: MOVES_AT_REST[errorCode] ?? 'operator',
+    command: `npm run links -- retry ${userId} --yes`,
   };
 }
+
+/** Failures after which a step is tried again. */
+const PASSING: readonly FailureCode[] = ['provider_unavailable', 'bank_unavailable', 'configuration_error'];
+const MOVES_AT_REST: Partial<Record<FailureCode, Move>> = {
+  provider_unavailable: 'plaid',
+  bank_unavailable: 'bank',
+};
 
 function overdueResult(facts: LinkFacts, context: DiagnosisContext): Finding | undefined {
   const { userId, state, stateSince } = facts;

@@ -3,10 +3,12 @@ import { SEARCH_ATTRIBUTES, WORKFLOW_TYPE } from '../../contract/names';
 
 const PAGE_SIZE = 1_000;
 const OPEN = `WorkflowType = '${WORKFLOW_TYPE}' AND ExecutionStatus = 'Running'`;
+/** Temporal's own search attribute, of servers from 1.30 on. */
+const PROBLEMS = 'TemporalReportedProblems';
 /** What can be seen of trouble in the index alone. */
 const TROUBLED =
-  `${SEARCH_ATTRIBUTES.linkError} IS NOT NULL OR TemporalReportedProblems IS NOT NULL ` +
-  `OR ${SEARCH_ATTRIBUTES.linkState} IS NULL OR ${SEARCH_ATTRIBUTES.linkState} NOT IN ('linked', 'needs_attention')`;
+  `${SEARCH_ATTRIBUTES.linkError} IS NOT NULL OR ${SEARCH_ATTRIBUTES.linkState} IS NULL ` +
+  `OR ${SEARCH_ATTRIBUTES.linkState} NOT IN ('linked', 'needs_attention')`;
 
 export interface LinkIndex {
   connection: Connection;
@@ -18,8 +20,25 @@ export function openLinksQuery(query?: string): string {
   return query === undefined ? OPEN : `${OPEN} AND (${query})`;
 }
 
-export function troubledLinksQuery(query?: string): string {
-  return `${openLinksQuery(query)} AND (${TROUBLED})`;
+export function troubledLinksQuery(index: IndexKnowledge, query?: string): string {
+  const problems = index.knowsProblems ? ` OR ${PROBLEMS} IS NOT NULL` : '';
+  return `${openLinksQuery(query)} AND (${TROUBLED}${problems})`;
+}
+
+export interface IndexKnowledge {
+  /** Whether the server says which workflows' tasks fail again and again. */
+  knowsProblems: boolean;
+}
+
+export async function knowledgeOf({ connection, namespace }: LinkIndex): Promise<IndexKnowledge> {
+  const { systemAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+  return { knowsProblems: Object.hasOwn(systemAttributes, PROBLEMS) };
+}
+
+/** Open links whose tasks fail again and again, as Temporal reports it; none where it does not. */
+export async function countReportedProblems(index: LinkIndex): Promise<number> {
+  const { knowsProblems } = await knowledgeOf(index);
+  return knowsProblems ? countLinks(index, `${openLinksQuery()} AND ${PROBLEMS} IS NOT NULL`) : 0;
 }
 
 export async function countLinks({ connection, namespace }: LinkIndex, query: string): Promise<number> {

@@ -1,7 +1,11 @@
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import { DecryptionError } from '../../encryption/authenticated-encryption';
 import { type KeyRing, UnknownKeyError } from '../../encryption/key-ring';
-import { createPayloadCodec, encryptionKeyIdOf, PayloadRefusedError } from '../../encryption/payload-codec';
+import {
+  createNamedPayloadCodec,
+  encryptionKeyIdOf,
+  PayloadRefusedError,
+} from '../../encryption/payload-codec';
 
 /** What a payload holds, or the id of the key that its reader lacks; neither where it does not decrypt at all. */
 export interface PayloadReading {
@@ -13,7 +17,7 @@ export type PayloadReader = (payload: Payload) => Promise<PayloadReading>;
 
 /** Reads payloads as far as the keys go, and never throws for want of one: operators come when something is wrong. */
 export function createPayloadReader(keyRing: KeyRing, namespace: string): PayloadReader {
-  const codec = createPayloadCodec({ keyRing, namespace });
+  const codec = createNamedPayloadCodec({ keyRing, namespace });
   return async (payload) => {
     try {
       const [decoded] = await codec.decode([payload]);

@@ -17,6 +17,9 @@ export interface RepairTools {
 /** Who asks, as Temporal's histories and lists name it. */
 export const IDENTITY = 'processor-link links';
 
+/** A hint of an old event makes the link ask as it does by poll: what is empty yet is not taken for a result. */
+const LONG_AGO = new Date(0).toISOString();
+
 /** Tries pending steps at once, paused ones too. Their attempts count from 1 again. */
 export async function retryLink({ connection, namespace }: RepairTools, userId: string): Promise<string> {
   const execution = { workflowId: workflowIdOf(userId) };
@@ -53,7 +56,8 @@ export async function fetchResults({ links }: RepairTools, userId: string): Prom
   const view = await links.get(userId);
   const jobs = jobsWhere(view, ({ state }) => state === 'registered');
   for (const job of jobs) {
-    await links.signalAtomicWebhook(userId, { job, bodySha256: randomBytes(32).toString('hex') });
+    const bodySha256 = randomBytes(32).toString('hex');
+    await links.signalAtomicWebhook(userId, { job, bodySha256, eventTime: LONG_AGO });
   }
   return jobs.length === 0 ? 'no job waits for a result' : jobs.join(', ');
 }

@@ -4,7 +4,7 @@ import { type DiagnosisContext, diagnose, isUntaken, UNTAKEN_AFTER_MS } from './
 import { inParallel } from './in-parallel';
 import { type FactsReader, type LinkFacts, readFacts } from './link-facts';
 import type { LinkRow } from './link-row';
-import { countLinks, findLinks, openLinksQuery, troubledLinksQuery } from './open-links';
+import { countLinks, findLinks, knowledgeOf, openLinksQuery, troubledLinksQuery } from './open-links';
 
 /** Up to here every open link is looked at; above it, those that the index shows in trouble. */
 const LOOKED_AT = 2_000;
@@ -30,7 +30,10 @@ export interface StuckOptions extends FactsReader {
  */
 export async function stuckLinks(options: StuckOptions): Promise<StuckLinks> {
   const open = await countLinks(options, openLinksQuery(options.query));
-  const query = open > LOOKED_AT ? troubledLinksQuery(options.query) : openLinksQuery(options.query);
+  const query =
+    open > LOOKED_AT
+      ? troubledLinksQuery(await knowledgeOf(options), options.query)
+      : openLinksQuery(options.query);
   const [ids, context] = await Promise.all([findLinks(options, query, LOOKED_AT), diagnosisContext(options)]);
   const rows = await diagnoseAll(options, context, ids);
   return {

@@ -6,6 +6,8 @@ import {
   PlaidApi,
   ProcessorTokenCreateRequestProcessorEnum,
   Products,
+  SandboxItemFireWebhookRequestWebhookCodeEnum,
+  WebhookType,
 } from 'plaid';
 import { isPassing } from '../../contract/failures';
 import { createAgents } from '../agents';
@@ -289,6 +291,23 @@ export function createPlaid(settings: PlaidSettings): Plaid {
           return publicToken ? { publicToken } : undefined;
         },
       ),
+
+    fireSandboxWebhook: async ({ accessToken }, options) => {
+      await call(
+        '/sandbox/item/fire_webhook',
+        options,
+        (send) =>
+          api.sandboxItemFireWebhook(
+            {
+              access_token: accessToken,
+              webhook_type: WebhookType.Item,
+              webhook_code: SandboxItemFireWebhookRequestWebhookCodeEnum.NewAccountsAvailable,
+            },
+            send,
+          ),
+        () => true,
+      );
+    },
   };
 }
 

@@ -1,0 +1,155 @@
+/** What has to be true of Temporal and of its workers. */
+import { type Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
+import { temporal } from '@temporalio/proto';
+import { SEARCH_ATTRIBUTE_TYPES } from '../../contract/names';
+import { GRPC_STATUS } from '../../temporal/grpc-status';
+import { countReportedProblems } from '../links/open-links';
+import type { PayloadReader } from '../links/payload-reader';
+import { type StuckLinks, stuckLinks } from '../links/stuck-links';
+import { type Check, check, fine, type Verdict, wrong } from './check';
+
+export interface TemporalPlace {
+  connection: Connection;
+  address: string;
+  namespace: string;
+  taskQueue: string;
+  /** Undefined where worker versioning is not used. */
+  deployment: { name: string; buildId: string } | undefined;
+}
+
+const TIMEOUT_MS = 4_000;
+const LEAST_RETENTION_HOURS = 24;
+const { IndexedValueType, TaskQueueType } = temporal.api.enums.v1;
+const TYPES = {
+  Keyword: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+  KeywordList: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+  Datetime: IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
+} as const;
+
+/** Whether Temporal answers for the namespace: nothing else about it can be looked at where it does not. */
+export function checkReachable({ connection, address, namespace }: TemporalPlace): Promise<Check> {
+  const fix = 'Set TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE right, and see that the server runs.';
+  const look = async (): Promise<Verdict> => {
+    try {
+      await connection.withDeadline(Date.now() + 2_500, () =>
+        connection.workflowService.describeNamespace({ namespace }),
+      );
+      return fine(`${address} answers for the namespace ${namespace}.`);
+    } catch (error) {
+      const cause = error instanceof ServiceError ? error.cause : error;
+      return isGrpcServiceError(cause) && cause.code === GRPC_STATUS.NOT_FOUND
+        ? wrong(`${address} has no namespace ${namespace}.`, fix)
+        : wrong(`${address} does not answer.`, fix);
+    }
+  };
+  return check('temporal', look, { timeoutMs: TIMEOUT_MS, fix });
+}
+
+/** The checks that cost next to nothing: also made when a worker starts. */
+export function cheapTemporalChecks(place: TemporalPlace): Promise<Check[]> {
+  return Promise.all([checkRetention(place), checkSearchAttributes(place), checkDeployment(place)]);
+}
+
+function checkRetention({ connection, namespace }: TemporalPlace): Promise<Check> {
+  const fix = `temporal operator namespace update --namespace ${namespace} --retention 30d`;
+  const look = async () => {
+    const { config } = await connection.workflowService.describeNamespace({ namespace });
+    const hours = Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) / 3_600;
+    const message = `A closed link can be read for ${hours} hours.`;
+    return hours >= LEAST_RETENTION_HOURS ? fine(message) : wrong(message, fix);
+  };
+  return check('retention', look, { timeoutMs: TIMEOUT_MS, fix });
+}
+
+function checkSearchAttributes({ connection, namespace }: TemporalPlace): Promise<Check> {
+  const fix = 'npm run search-attributes';
+  const look = async () => {
+    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+    const missing = SEARCH_ATTRIBUTE_TYPES.filter(([name]) => customAttributes[name] === undefined);
+    const other = SEARCH_ATTRIBUTE_TYPES.filter(
+      ([name, type]) => customAttributes[name] !== undefined && customAttributes[name] !== TYPES[type],
+    );
+    if (other.length > 0) {
+      const names = other.map(([name, type]) => `${name} is not of type ${type}`).join(', ');
+      return wrong(`${names}.`, 'Remove the attribute, or use another namespace.');
+    }
+    if (missing.length > 0) return wrong(`Missing: ${missing.map(([name]) => name).join(', ')}.`, fix);
+    return fine('Links can be found by their search attributes.');
+  };
+  return check('search-attributes', look, { timeoutMs: TIMEOUT_MS, fix });
+}
+
+/** With worker versioning, workers of a build that is not promoted take nothing. */
+function checkDeployment({ connection, namespace, deployment }: TemporalPlace): Promise<Check> {
+  const fix =
+    deployment === undefined
+      ? ''
+      : `temporal worker deployment set-current-version --deployment-name ${deployment.name} --build-id ${deployment.buildId}`;
+  const look = async () => {
+    if (!deployment) return fine('Worker versioning is not used: any worker takes links.');
+    const { workerDeploymentInfo } = await connection.workflowService.describeWorkerDeployment({
+      namespace,
+      deploymentName: deployment.name,
+    });
+    const current = workerDeploymentInfo?.routingConfig?.currentDeploymentVersion?.buildId;
+    return current
+      ? fine(`The current build of ${deployment.name} is ${current}.`)
+      : wrong(`No build of ${deployment.name} is current, so no link is taken.`, fix);
+  };
+  return check('current-version', look, { timeoutMs: TIMEOUT_MS, fix });
+}
+
+/** Whether workers poll for links and for their steps. `answers` proves that one is alive, where it can. */
+export function checkWorkers(
+  place: TemporalPlace,
+  answers: () => Promise<boolean | undefined>,
+): Promise<Check> {
+  const { connection, namespace, taskQueue } = place;
+  const fix = 'npm run worker';
+  const pollersOf = async (taskQueueType: number) => {
+    const { pollers } = await connection.workflowService.describeTaskQueue({
+      namespace,
+      taskQueue: { name: taskQueue },
+      taskQueueType,
+    });
+    return pollers.length;
+  };
+  const look = async () => {
+    const [forLinks, forSteps, isAlive] = await Promise.all([
+      pollersOf(TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
+      pollersOf(TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+      answers(),
+    ]);
+    if (forLinks === 0 || forSteps === 0) return wrong(`No worker polls the task queue ${taskQueue}.`, fix);
+    // Temporal remembers a worker that was killed for minutes.
+    if (isAlive === false) return wrong(`No worker of the task queue ${taskQueue} answers for a link.`, fix);
+    return fine(`Workers poll the task queue ${taskQueue}${isAlive ? ', and one has answered' : ''}.`);
+  };
+  return check('workers', look, { timeoutMs: TIMEOUT_MS, fix });
+}
+
+/** What stands still now, as `npm run links -- stuck` says it. */
+export function checkLinks(
+  place: TemporalPlace,
+  { read, resultOverdueAfterMs }: { read: PayloadReader; resultOverdueAfterMs: number },
+): Promise<Check> {
+  const fix = 'npm run links -- stuck';
+  const look = async () => {
+    const [found, problems] = await Promise.all([
+      stuckLinks({ ...place, read, resultOverdueAfterMs }),
+      countReportedProblems(place),
+    ]);
+    const reported = problems === 0 ? '' : ` Temporal reports problems of ${problems} links.`;
+    if (found.rows.length === 0 && problems === 0)
+      return fine(`None of ${found.open} open links stands still.`);
+    const message = `${found.rows.length} of ${found.open} open links stand still: ${byCode(found)}.${reported}`;
+    const isOurMove = found.rows.some(({ move }) => move === 'operator');
+    return isOurMove || problems > 0 ? wrong(message, fix) : fine(message);
+  };
+  return check('links', look, { timeoutMs: 2 * TIMEOUT_MS, fix });
+}
+
+function byCode({ rows }: StuckLinks): string {
+  const codes = [...new Set(rows.map(({ code }) => code))];
+  return codes.map((code) => `${rows.filter((row) => row.code === code).length} ${code}`).join(', ');
+}
