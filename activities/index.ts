@@ -1,10 +1,11 @@
 import { ApplicationFailure, activityInfo, cancellationSignal } from '@temporalio/activity';
 import type { Job } from '../src/contract/jobs';
 import type { NotificationEvent } from '../src/contract/notifications';
+import { CONSENT_REQUIRED } from '../src/contract/plaid';
 import type { AccountIdentity, LinkSettings, SealedToken, TokenSealer } from '../src/contract/workflow';
 import { ProviderError } from '../src/providers/provider-error';
 import type { Atomic, AtomicResult, CallOptions, Plaid } from '../src/providers/types';
-import { chooseAccount, findAccountAgain } from './accounts';
+import { type AccountFinding, findAccount, type WantedAccount } from './accounts';
 import {
   type AttemptLimits,
   failureClassOf,
@@ -37,13 +38,21 @@ export type FetchedResult = { kind: 'not_yet' } | { kind: 'found'; result: strin
 
 export interface ItemInspection {
   itemId: string;
-  /** Set while the user has to act at the bank; Plaid's code, for the log. */
+  /** Set while the user has to act at the bank; Plaid's code. */
   needsAttention?: string;
-  /** The link's account as it is now, when one was given. */
-  account?: AccountIdentity;
+  /** The link's account as it is now, or why it is unclear; unset while the user has to act. */
+  finding?: AccountFinding;
   /** Plaid has the full history that was asked for. */
   historyReady: boolean;
 }
+
+export type CreatedProcessorToken = { itemId: string; settings: LinkSettings } & (
+  | { account: AccountIdentity; sealedProcessorToken: SealedToken }
+  | Extract<AccountFinding, { problem: string }>
+);
+
+/** What the user has to consent to. `/item/get` calls an Item without it healthy. */
+const NEEDED_PRODUCT = 'transactions';
 
 /** Plaid sends these only once an Item's history is in. */
 const HISTORY_WEBHOOK_CODES = ['HISTORICAL_UPDATE', 'DEFAULT_UPDATE'];
@@ -96,42 +105,22 @@ export function createActivities(dependencies: ActivityDependencies) {
     },
 
     /**
-     * Plaid `/accounts/get`, then `/processor/token/create` for `atomicfi`. `known` is the account of a link that
-     * had one before: it is found again even under a new id. Fails with `account_required`, `account_not_found`,
-     * or, when a known account is gone, `sign_in_required`. The settings come with it, which saves a step.
+     * Plaid `/accounts/get`, then `/processor/token/create` for `atomicfi`. Where the account is unclear, no token is made,
+     * and the answer says what there is to choose from. The settings come with it, which saves a step.
      */
-    async createProcessorToken(request: {
-      userId: string;
-      sealedAccessToken: SealedToken;
-      accountId?: string;
-      known?: AccountIdentity;
-    }): Promise<{
-      itemId: string;
-      account: AccountIdentity;
-      sealedProcessorToken: SealedToken;
-      settings: LinkSettings;
-    }> {
+    async createProcessorToken(
+      request: { userId: string; sealedAccessToken: SealedToken } & WantedAccount,
+    ): Promise<CreatedProcessorToken> {
       const accessToken = sealer.open('accessToken', request.userId, request.sealedAccessToken);
       const { itemId, accounts } = await attempt((options) => plaid.getAccounts({ accessToken }, options));
-      let account: AccountIdentity | undefined;
-      if (request.known) {
-        account = findAccountAgain(accounts, request.known);
-        if (!account) throw permanentFailure('sign_in_required');
-      } else {
-        const choice = chooseAccount(accounts, request.accountId);
-        if ('problem' in choice) throw permanentFailure(choice.problem);
-        account = choice.account;
-      }
-      const { accountId } = account;
+      const finding = findAccount(accounts, request);
+      if ('problem' in finding) return { itemId, settings, ...finding };
+      const { account } = finding;
       const { processorToken } = await attempt((options) =>
-        plaid.createProcessorToken({ accessToken, accountId }, options),
+        plaid.createProcessorToken({ accessToken, accountId: account.accountId }, options),
       );
-      return {
-        itemId,
-        account,
-        settings,
-        sealedProcessorToken: sealer.seal('processorToken', request.userId, processorToken),
-      };
+      const sealedProcessorToken = sealer.seal('processorToken', request.userId, processorToken);
+      return { itemId, settings, account, sealedProcessorToken };
     },
 
     /** Atomic `POST /plaid/processor-link` with one job. The same call again is at most one more run of the job. */
@@ -181,12 +170,13 @@ export function createActivities(dependencies: ActivityDependencies) {
       return { kind: 'found', result: answer.resultText, sha256: answer.sha256 };
     },
 
-    /** Plaid `/item/get` and `/accounts/get`: whether the user has to act, and where the link's account is now. */
-    async inspectItem(request: {
-      userId: string;
-      sealedAccessToken: SealedToken;
-      known?: AccountIdentity;
-    }): Promise<ItemInspection> {
+    /**
+     * Plaid `/item/get` and `/accounts/get`: whether the user has to act, and where the link's account is now. With
+     * `lacksConsent` the Item is in order only once its user has consented.
+     */
+    async inspectItem(
+      request: { userId: string; sealedAccessToken: SealedToken; lacksConsent?: boolean } & WantedAccount,
+    ): Promise<ItemInspection> {
       const accessToken = sealer.open('accessToken', request.userId, request.sealedAccessToken);
       const item = await attempt((options) => plaid.getItem({ accessToken }, options));
       const historyReady =
@@ -197,21 +187,25 @@ export function createActivities(dependencies: ActivityDependencies) {
       if (item.error?.failureClass === 'user_relink' || item.error?.failureClass === 'gone') {
         throw permanentFailure('access_revoked');
       }
-      if (!request.known) return inspection;
+      if (request.lacksConsent && item.consentedProducts?.includes(NEEDED_PRODUCT) === false)
+        return { ...inspection, needsAttention: CONSENT_REQUIRED };
       const { accounts } = await attempt((options) => plaid.getAccounts({ accessToken }, options));
-      const account = findAccountAgain(accounts, request.known);
-      return account ? { ...inspection, account } : { ...inspection, needsAttention: 'NO_ACCOUNTS' };
+      return { ...inspection, finding: findAccount(accounts, request) };
     },
 
-    /** Plaid `/link/token/create` in update mode; the Link token travels sealed to the caller's LinkClient. */
+    /**
+     * Plaid `/link/token/create` in update mode; the Link token travels sealed to the caller's LinkClient. `lacksConsent`
+     * asks the user for the consent that is lacking.
+     */
     async createRepairLinkToken(request: {
       userId: string;
       sealedAccessToken: SealedToken;
+      lacksConsent?: boolean;
     }): Promise<{ sealedLinkToken: SealedToken; expiration: string }> {
-      const { userId } = request;
+      const { userId, lacksConsent = false } = request;
       const accessToken = sealer.open('accessToken', userId, request.sealedAccessToken);
       const { linkToken, expiration } = await attempt((options) =>
-        plaid.createUpdateLinkToken({ userId, accessToken }, options),
+        plaid.createUpdateLinkToken({ userId, accessToken, asksConsent: lacksConsent }, options),
       );
       return { sealedLinkToken: sealer.seal('linkToken', userId, linkToken), expiration };
     },

@@ -4,7 +4,7 @@
  */
 import type { FailureCode } from '../src/contract/failures';
 import { JOBS, type Job } from '../src/contract/jobs';
-import type { JobView, LinkView } from '../src/contract/schemas';
+import type { AccountChoice, JobView, LinkView } from '../src/contract/schemas';
 import type { AccountIdentity, ProcessorLinkInput, SealedToken } from '../src/contract/workflow';
 import type { Reason } from './step-failure';
 
@@ -46,13 +46,27 @@ export interface LinkFacts {
   permissionRevoked: boolean;
   /** Something suggests that the Item has changed: it is to be looked at. */
   lookWanted: boolean;
+  /** Somebody says that the user has signed in again. */
+  repairClaimed?: true;
   /** The Item is lost for good: why the link has to fail. */
   lost?: Reason;
-  /** Why the user has to act at the bank. */
+  /** Why the user has to act: at the bank, or by choosing an account. */
   attention?: FailureCode;
+  /** When the link began to wait for its user, in workflow time. */
+  attentionSince?: string;
+  /** The user has not consented to what Atomic reads. */
+  lacksConsent?: true;
+  /** What the user can choose from, while the account is unclear. */
+  choices?: AccountChoice[];
+  /** The account that the user has chosen since the start. */
+  chosenAccountId?: string;
   /** Steps that are being tried again, by name, and why. */
   stalls: Readonly<Record<string, Reason>>;
   warning?: NonNullable<LinkView['warning']>;
+  /** A warning that came, until the Item has been looked at. */
+  warningHeard?: NonNullable<LinkView['warning']>;
+  /** The last warning that a repair has settled: a late copy of it means nothing. */
+  settledWarning?: NonNullable<LinkView['warning']>;
   /** Why the link fails; set when the cleanup begins. */
   failure?: Reason;
   ending?: 'unlinking' | 'unlinked' | 'failed';
@@ -62,11 +76,13 @@ export interface LinkFacts {
   updatedAt: string;
 }
 
+export type AccountProblem = 'account_required' | 'account_not_found';
+
 export type LinkEvent =
   | { type: 'exchanged'; itemId: string; sealedAccessToken: SealedToken }
+  | { type: 'item_known'; itemId: string }
   | {
       type: 'processor_token_created';
-      itemId: string;
       account: AccountIdentity;
       sealedProcessorToken: SealedToken;
       /** Register only once Plaid has the full history. */
@@ -83,15 +99,19 @@ export type LinkEvent =
   | { type: 'job_failed'; job: Job; reason: Reason }
   | { type: 'stalled'; step: string; reason: Reason }
   | { type: 'resumed'; step: string }
-  | { type: 'look_wanted' }
+  | { type: 'look_wanted'; repairClaimed?: true }
   | { type: 'looked' }
-  | { type: 'attention_needed'; code: FailureCode }
+  | { type: 'attention_needed'; code: FailureCode; lacksConsent?: true }
+  | { type: 'account_unclear'; code: AccountProblem; choices: AccountChoice[] }
+  /** The user has chosen one of the choices. */
+  | { type: 'account_chosen'; accountId: string }
   /** The Item was found in order. `confirmed`: because somebody says that the user has signed in again. */
   | { type: 'repaired'; account?: AccountIdentity; confirmed?: boolean }
   | { type: 'item_lost'; reason: Reason }
   | { type: 'account_revoked' }
   | { type: 'account_withdrawn' }
   | { type: 'permission_revoked' }
+  | { type: 'warning_heard'; warning: NonNullable<LinkView['warning']> }
   | { type: 'warned'; warning: NonNullable<LinkView['warning']> }
   | { type: 'ending'; failure?: Reason }
   | { type: 'ended' };

@@ -3,7 +3,13 @@ import { linkError } from '../src/contract/failures';
 import { JOBS, type Job } from '../src/contract/jobs';
 import type { LinkView } from '../src/contract/schemas';
 import { isSettled } from '../src/contract/states';
-import type { JobReport, LinkMemo, LinkSettings, ProcessorLinkInput } from '../src/contract/workflow';
+import type {
+  AccountIdentity,
+  JobReport,
+  LinkMemo,
+  LinkSettings,
+  ProcessorLinkInput,
+} from '../src/contract/workflow';
 import { type LinkEvent, type LinkFacts, newLink } from './facts';
 import { viewOf } from './link-view';
 import { describe, publish } from './operator-view';
@@ -88,6 +94,13 @@ export class LinkRun {
     };
   }
 
+  /** The account that the link is for, as far as it is known. */
+  get wantedAccount(): { known?: AccountIdentity; accountId?: string } {
+    const { account: known, chosenAccountId } = this.known;
+    const accountId = chosenAccountId ?? this.input.accountId;
+    return { ...(known && { known }), ...(accountId !== undefined && { accountId }) };
+  }
+
   isSettled(job: Job): boolean {
     const state = this.known.jobs[job]?.state;
     return state === undefined || isSettled(state);
@@ -101,6 +114,7 @@ export class LinkRun {
     if (this.known === before) return;
     if (event.type === 'account_withdrawn' || event.type === 'ended') this.forgetResults();
     if (event.type === 'permission_revoked') this.story.cancel();
+    if (event.type === 'repaired') this.inbox.forgetPlaidBodies();
     if (isQuiet(event)) return;
     describe(this.known);
     publish(this.known);

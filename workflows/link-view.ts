@@ -71,6 +71,7 @@ export function viewOf(link: LinkFacts, run: { workflowId: string; runId: string
     ...(link.account && { accountId: link.account.accountId }),
     jobs,
     ...(error && { error }),
+    ...(link.choices && { choices: link.choices }),
     ...(link.warning && { warning: link.warning }),
     workflowId: run.workflowId,
     runId: run.runId,
@@ -93,7 +94,7 @@ function errorOf(link: LinkFacts): LinkError | undefined {
   const trouble = troubleOf(link);
   if (!trouble) return undefined;
   const error = linkError(trouble.code);
-  // Whatever the reason, update mode on the same Item is what helps while the link waits for the user.
-  const isForUser = link.attention !== undefined && !link.ending;
+  // Whatever the reason, update mode on the same Item is what helps while the link waits for the user to sign in.
+  const isForUser = link.attention !== undefined && link.choices === undefined && !link.ending;
   return isForUser ? { ...error, action: 'repair' } : error;
 }

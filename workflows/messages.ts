@@ -13,6 +13,7 @@ import { QUERIES, SIGNALS, UPDATES } from '../src/contract/names';
 import type { LinkView } from '../src/contract/schemas';
 import type {
   AtomicWebhookSignal,
+  ChooseAccountUpdate,
   JobReport,
   PlaidWebhookSignal,
   RepairLinkTokenAnswer,
@@ -34,6 +35,7 @@ const runJob = defineUpdate<LinkView, [RunJobUpdate]>(UPDATES.runJob);
 const waitForJob = defineUpdate<WaitForJobAnswer, [WaitForJobUpdate]>(UPDATES.waitForJob);
 const createRepairLinkToken = defineUpdate<RepairLinkTokenAnswer>(UPDATES.createRepairLinkToken);
 const confirmRepair = defineUpdate<LinkView>(UPDATES.confirmRepair);
+const chooseAccount = defineUpdate<LinkView, [ChooseAccountUpdate]>(UPDATES.chooseAccount);
 
 /** Sets every handler, before the first wait. Handlers record facts. */
 export function handleMessages(link: LinkRun): void {
@@ -63,6 +65,8 @@ export function handleMessages(link: LinkRun): void {
     ({ job }) => {
       link.noteLength();
       link.apply({ type: 'job_requested', job });
+      // Whoever asks for a job may know that the user has been at the bank.
+      if (link.facts.attention) link.apply({ type: 'look_wanted' });
       return link.view;
     },
     {
@@ -93,17 +97,20 @@ export function handleMessages(link: LinkRun): void {
     createRepairLinkToken,
     async () => {
       link.noteLength();
-      const { userId, sealedAccessToken } = link.facts;
+      const { userId, sealedAccessToken, lacksConsent } = link.facts;
       if (sealedAccessToken === undefined) throw refusal('not_linked', 'The link has no Item.');
       try {
         return await CancellationScope.nonCancellable(() =>
-          link.interactive.createRepairLinkToken({ userId, sealedAccessToken }),
+          link.interactive.createRepairLinkToken({
+            userId,
+            sealedAccessToken,
+            ...(lacksConsent && { lacksConsent }),
+          }),
         );
       } catch (error) {
-        throw ApplicationFailure.nonRetryable(
-          'No Link token could be made.',
-          failureOf(error)?.code ?? 'internal_error',
-        );
+        const failure = failureOf(error);
+        if (failure?.code === 'access_revoked') link.apply({ type: 'item_lost', reason: failure });
+        throw refusal(failure?.code ?? 'internal_error', 'No Link token could be made.');
       }
     },
     { validator: () => refuseUnlessNeeded(link), description: 'A Link token of update mode' },
@@ -127,6 +134,25 @@ export function handleMessages(link: LinkRun): void {
     {
       validator: () => refuseUnlessNeeded(link),
       description: 'Look whether the sign-in is repaired, and go on',
+    },
+  );
+
+  setHandler(
+    chooseAccount,
+    ({ accountId }) => {
+      link.noteLength();
+      link.apply({ type: 'account_chosen', accountId });
+      return link.view;
+    },
+    {
+      validator: ({ accountId }: ChooseAccountUpdate) => {
+        refuseUnlessOpen(link);
+        const { choices } = link.facts;
+        if (!choices) throw refusal('not_needed', 'The link asks for no account.');
+        if (!choices.some((choice) => choice.accountId === accountId))
+          throw refusal('account_not_found', 'The account is none of the choices.');
+      },
+      description: 'The account that the user has chosen',
     },
   );
 }

@@ -11,13 +11,16 @@ import { JOBS, type Job } from '../src/contract/jobs';
 import { userIdOf } from '../src/contract/names';
 import type { LinkView } from '../src/contract/schemas';
 import type { ProcessorLinkInput } from '../src/contract/workflow';
-import { inspectItem } from './inspect-item';
+import { inspectItem, signInNeeded } from './inspect-item';
 import { fetchJobResult, registerProcessorLink, waitForWebhook } from './job-steps';
 import { type Carried, LinkRun } from './link-run';
 import { handleMessages } from './messages';
 import { lossOf, nextJobStep, nextStep } from './next-step';
+import { nextPollMs } from './poll-schedule';
 import { failureOf, linkFailure, type Reason } from './step-failure';
 
+/** While the user has to act, the Item is looked at after so long, then at intervals that double up to a day. */
+const FIRST_LOOK_AFTER_MS = 15 * 60_000;
 /** How often Plaid is asked whether the history is in: 30 s, doubling, to 10 minutes. */
 const HISTORY_CHECK_MS = { first: 30_000, longest: 600_000 } as const;
 
@@ -89,6 +92,8 @@ async function followLink(link: LinkRun): Promise<void> {
         await withdrawAccount(link);
         break;
       case 'wait_for_user':
+        await waitForUser(link);
+        break;
       case 'stay_linked':
         await condition(() => link.shouldMakeWay || nextStep(link.facts) !== step);
         break;
@@ -137,22 +142,27 @@ async function exchangePublicToken(link: LinkRun): Promise<void> {
 
 /** Step 2: Plaid `/processor/token/create` for the link's account. One that is made twice ends with its Item. */
 async function createProcessorToken(link: LinkRun): Promise<void> {
-  const { accountId } = link.input;
-  const { userId, sealedAccessToken, account: known } = link.facts;
+  const { userId, sealedAccessToken } = link.facts;
   if (sealedAccessToken === undefined) return;
   try {
-    const { settings, ...created } = await link.setup.createProcessorToken({
+    const created = await link.setup.createProcessorToken({
       userId,
       sealedAccessToken,
-      ...(accountId !== undefined && { accountId }),
-      ...(known && { known }),
+      ...link.wantedAccount,
     });
-    link.useSettings(settings);
-    const awaitHistory = settings.waitForHistoryMs > 0;
-    link.apply({ type: 'processor_token_created', ...created, awaitHistory });
+    link.useSettings(created.settings);
+    link.apply({ type: 'item_known', itemId: created.itemId });
+    if ('problem' in created)
+      link.apply({ type: 'account_unclear', code: created.problem, choices: created.choices });
+    else {
+      const { account, sealedProcessorToken, settings } = created;
+      const awaitHistory = settings.waitForHistoryMs > 0;
+      link.apply({ type: 'processor_token_created', account, sealedProcessorToken, awaitHistory });
+    }
   } catch (error) {
-    if (failureOf(error)?.code !== 'sign_in_required') throw error;
-    link.apply({ type: 'attention_needed', code: 'sign_in_required' });
+    const failure = failureOf(error);
+    if (failure?.code !== 'sign_in_required') throw error;
+    link.apply(signInNeeded(failure.details?.providerCode));
   }
   link.inbox.readEarly();
 }
@@ -172,10 +182,28 @@ async function waitForHistory(link: LinkRun): Promise<void> {
   }
 }
 
-/** Something suggests that the user has repaired the sign-in. */
+/** Something suggests that the Item has changed: a sign-in that is needed, or repaired. */
 async function lookAtItem(link: LinkRun): Promise<void> {
+  const { repairClaimed: confirmed = false, warningHeard: warning } = link.facts;
   link.apply({ type: 'looked' });
-  await inspectItem(link, link.setup, { confirmed: true });
+  await inspectItem(link, link.setup, { confirmed });
+  if (warning && !link.facts.lost) link.apply({ type: 'warned', warning });
+}
+
+/** Waits for the user, and looks at the Item now and then: nobody may tell that it is in order again. */
+async function waitForUser(link: LinkRun): Promise<void> {
+  const { attentionGiveUpAfterMs } = await link.readSettings();
+  const elapsedMs = () => Date.now() - Date.parse(link.facts.attentionSince ?? '');
+  const isOver = () => link.shouldMakeWay || nextStep(link.facts) !== 'wait_for_user';
+  let doneMs = elapsedMs();
+  while (!isOver()) {
+    const lookMs = nextPollMs(doneMs, FIRST_LOOK_AFTER_MS, attentionGiveUpAfterMs);
+    if (lookMs === undefined) throw linkFailure({ code: link.facts.attention ?? 'sign_in_required' });
+    const summary = 'looks at the Item';
+    if (await condition(isOver, Math.max(lookMs - elapsedMs(), 1), { summary })) return;
+    await inspectItem(link, link.setup);
+    doneMs = Math.max(lookMs, elapsedMs());
+  }
 }
 
 /** The bank withdrew the account: Atomic drops it, and the user is asked to choose one again. */

@@ -1,4 +1,5 @@
 /** How each event changes what is known of a link: a pure function. */
+import type { FailureCode } from '../src/contract/failures';
 import { JOBS, type Job } from '../src/contract/jobs';
 import { isSettled } from '../src/contract/states';
 import type { JobFacts, LinkEvent, LinkFacts } from './facts';
@@ -8,6 +9,7 @@ const QUIET: readonly LinkEvent['type'][] = [
   'registration_begun',
   'webhook_came',
   'look_wanted',
+  'warning_heard',
   'looked',
   'history_ready',
   'item_lost',
@@ -32,10 +34,12 @@ function apply(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {
   switch (event.type) {
     case 'exchanged':
       return exchanged(link, event);
+    case 'item_known':
+      return link.itemId === event.itemId ? link : { ...link, itemId: event.itemId };
     case 'processor_token_created': {
-      const { itemId, account, sealedProcessorToken, awaitHistory } = event;
+      const { account, sealedProcessorToken, awaitHistory } = event;
       const historyReady = link.historyReady || !awaitHistory;
-      const connected = { ...link, itemId, account, sealedProcessorToken, historyReady };
+      const connected = { ...link, account, sealedProcessorToken, historyReady };
       return historyReady ? connected : { historyAwaitedSince: at, ...connected };
     }
     case 'history_ready':
@@ -87,16 +91,31 @@ function apply(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {
     case 'resumed':
       return resumed(link, event);
     case 'look_wanted':
-      return link.lookWanted ? link : { ...link, lookWanted: true };
+      if (link.lookWanted && (link.repairClaimed || !event.repairClaimed)) return link;
+      return { ...link, lookWanted: true, ...(event.repairClaimed && { repairClaimed: true }) };
     case 'looked':
-      return link.lookWanted ? { ...link, lookWanted: false } : link;
-    case 'attention_needed':
-      return link.attention === event.code ? link : { ...link, attention: event.code };
+      return link.lookWanted
+        ? without(without({ ...link, lookWanted: false }, 'repairClaimed'), 'warningHeard')
+        : link;
+    case 'attention_needed': {
+      const { code, lacksConsent } = event;
+      if (link.attention === code && link.lacksConsent === lacksConsent) return link;
+      return { ...waiting(link, code, at), ...(lacksConsent && { lacksConsent }) };
+    }
+    case 'account_unclear': {
+      const { code, choices } = event;
+      const isKnown = link.attention === code && JSON.stringify(link.choices) === JSON.stringify(choices);
+      return isKnown ? link : { ...waiting(link, code, at), choices };
+    }
+    case 'account_chosen': {
+      const chosen = { ...attended(link), chosenAccountId: event.accountId };
+      return without(unregister(chosen), 'account');
+    }
     case 'repaired': {
       const { account } = event;
       const moved = account !== undefined && account.accountId !== link.account?.accountId;
       if (!link.attention && !moved && !(link.warning && event.confirmed)) return link;
-      const repaired = without(without(link, 'attention'), 'warning');
+      const repaired = withoutWarning(attended(link));
       return moved ? unregister({ ...repaired, account }) : repaired;
     }
     case 'item_lost':
@@ -105,15 +124,19 @@ function apply(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {
       return link.accountRevoked ? link : { ...link, accountRevoked: true };
     case 'account_withdrawn': {
       const withdrawn = { ...link, accountRevoked: false, mayBeRegistered: false };
-      return { ...unregister(withdrawn), attention: 'access_revoked' };
+      return waiting(unregister(withdrawn), 'access_revoked', at);
     }
     case 'permission_revoked':
       return { ...link, permissionRevoked: true };
+    case 'warning_heard':
+      return isSame(event.warning, link.warning) || isSame(event.warning, link.settledWarning)
+        ? link
+        : { ...link, lookWanted: true, warningHeard: event.warning };
     case 'warned':
       return { ...link, warning: event.warning };
     case 'ending':
       return {
-        ...without(link, 'attention'),
+        ...attended(link),
         stalls: {},
         ending: 'unlinking',
         ...(event.failure && { failure: event.failure }),
@@ -141,6 +164,27 @@ function applyWhileEnding(link: LinkFacts, event: LinkEvent): LinkFacts {
       return link;
   }
 }
+
+/** The link waits for its user, since now or since it began to. */
+function waiting(link: LinkFacts, attention: FailureCode, at: string): LinkFacts {
+  return { ...attended(link), attention, attentionSince: link.attentionSince ?? at };
+}
+
+/** The link waits for its user no longer. */
+function attended(link: LinkFacts): LinkFacts {
+  const { attention: _, attentionSince: _since, lacksConsent: _consent, choices: _choices, ...rest } = link;
+  return rest;
+}
+
+function withoutWarning(link: LinkFacts): LinkFacts {
+  const { warning, ...rest } = link;
+  return warning ? { ...rest, settledWarning: warning } : link;
+}
+
+function isSame(one: Warning, other: Warning | undefined): boolean {
+  return one.code === other?.code && one.until === other.until;
+}
+type Warning = NonNullable<LinkFacts['warning']>;
 
 function exchanged(link: LinkFacts, { itemId, sealedAccessToken }: EventOf<'exchanged'>): LinkFacts {
   return { ...link, itemId, sealedAccessToken, madeItem: true };

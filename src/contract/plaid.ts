@@ -2,7 +2,7 @@
 
 /**
  * Codes of an Item's error that the user mends on the same Item, in Link's update mode (Plaid's reference, Errors).
- * Plaid adds codes; an unlisted one is ignored as a webhook, and classified by the next call that fails with it.
+ * Plaid adds codes; an unlisted one is classified by its type, and as a webhook it is a hint to look.
  */
 export const SIGN_IN_ERROR_CODES = [
   'ITEM_LOGIN_REQUIRED',
@@ -20,6 +20,9 @@ export const SIGN_IN_ERROR_CODES = [
   'INVALID_ACCOUNT_ID',
   'ADDITIONAL_CONSENT_REQUIRED',
 ] as const;
+
+/** The code of an Item whose user has not consented to a product: Link's update mode has to ask for it. */
+export const CONSENT_REQUIRED = 'ADDITIONAL_CONSENT_REQUIRED';
 
 /** A key as `/webhook_verification_key/get` sends it; `expired_at` (Unix seconds) is set once Plaid has withdrawn it. */
 export interface PlaidVerificationKey {

@@ -39,7 +39,7 @@ export interface AtomicWebhookSignal {
   failed?: true;
 }
 
-/** Signal `plaidWebhook`: what a Plaid webhook means for a link. */
+/** Signal `plaidWebhook`: what a Plaid webhook means for a link. A hint to look, revocations aside. */
 export type PlaidWebhookSignal = { itemId: string; bodySha256: string } & (
   | { kind: 'sign_in_required' }
   | { kind: 'sign_in_repaired' }
@@ -48,6 +48,8 @@ export type PlaidWebhookSignal = { itemId: string; bodySha256: string } & (
   | { kind: 'permission_revoked' }
   | { kind: 'account_revoked'; accountId: string }
   | { kind: 'history_ready' }
+  /** Anything else about the Item: a hint to look where the link waits for its user. */
+  | { kind: 'item_heard_of' }
 );
 
 /** Update `runJob`: a further job, or one again. Joins a run of the same job that is under way. */

@@ -26,6 +26,8 @@ export interface PlaidItem {
   itemId: string;
   /** `item.error`: an unhealthy Item is a 200 at Plaid. */
   error?: { code: string; failureClass: FailureClass };
+  /** `consented_products`, where Plaid says. */
+  consentedProducts?: readonly string[];
   /** `status.last_webhook.code_sent`. */
   lastWebhookCode?: string;
 }

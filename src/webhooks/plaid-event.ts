@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { SIGN_IN_ERROR_CODES } from '../contract/plaid';
 import { timestampSchema } from '../contract/schemas';
 import type { PlaidWebhookSignal } from '../contract/workflow';
 import { bodySha256 } from './body-digest';
@@ -13,8 +12,6 @@ export type PlaidEvent = PlaidWebhookSignal | { kind: 'ignored'; webhookType: st
 
 export type PlaidWebhook = { ok: true; event: PlaidEvent } | { ok: false; errors: WebhookProblem[] };
 
-const SIGN_IN_CODES: ReadonlySet<string> = new Set(SIGN_IN_ERROR_CODES);
-
 const text = z.string().min(1).max(200);
 const kindSchema = z.object({ webhook_type: text, webhook_code: text });
 // Webhooks of processors and of Link have no `item_id`, so it is asked for only where it is used.
@@ -23,11 +20,11 @@ const itemSchema = z.object({ item_id: text });
 type Change<Signal = PlaidWebhookSignal> = Signal extends PlaidWebhookSignal
   ? Omit<Signal, 'itemId' | 'bodySha256'>
   : never;
-type Reading = { itemId: string; change: Change | undefined };
+type Reading = { itemId: string; change: Change };
 
 function reading<Shape extends z.ZodRawShape>(
   shape: Shape,
-  changeOf: (body: z.output<z.ZodObject<Shape>>) => Change | undefined,
+  changeOf: (body: z.output<z.ZodObject<Shape>>) => Change,
 ): (body: unknown) => Parsed<Reading> {
   const schema = z.object(shape);
   return (body) => {
@@ -39,7 +36,7 @@ function reading<Shape extends z.ZodRawShape>(
   };
 }
 
-/** `webhook_type/webhook_code` to what it changes for a link. One that is not here, or changes nothing, is ignored. */
+/** `webhook_type/webhook_code` to what it changes for a link. */
 const READINGS: ReadonlyMap<string, (body: unknown) => Parsed<Reading>> = new Map([
   [
     'ITEM/ERROR',
@@ -69,10 +66,14 @@ const READINGS: ReadonlyMap<string, (body: unknown) => Parsed<Reading>> = new Ma
   [
     'TRANSACTIONS/SYNC_UPDATES_AVAILABLE',
     reading({ historical_update_complete: z.unknown().optional() }, ({ historical_update_complete }) =>
-      historical_update_complete === true ? { kind: 'history_ready' } : undefined,
+      historical_update_complete === true ? { kind: 'history_ready' } : { kind: 'item_heard_of' },
     ),
   ],
 ]);
+
+/** Types whose other codes tell that the Item is alive, if nothing more: new transactions, new accounts. */
+const OTHER_TYPES = ['ITEM', 'TRANSACTIONS'];
+const readOther = reading({}, () => ({ kind: 'item_heard_of' }));
 
 /**
  * Reads a verified webhook of Plaid's (reference, Webhooks). Fields that are not used are not looked at: Plaid types
@@ -87,16 +88,17 @@ export function parsePlaidWebhook(rawBody: Uint8Array): PlaidWebhook {
 
   const { webhook_type: webhookType, webhook_code: webhookCode } = kind.value;
   const ignored: PlaidWebhook = { ok: true, event: { kind: 'ignored', webhookType, webhookCode } };
-  const read = READINGS.get(`${webhookType}/${webhookCode}`)?.(json.value);
-  if (!read) return ignored;
-  if (!read.ok) return read;
+  const known = READINGS.get(`${webhookType}/${webhookCode}`);
+  if (!known && !OTHER_TYPES.includes(webhookType)) return ignored;
+  const read = (known ?? readOther)(json.value);
+  if (!read.ok) return known ? read : ignored;
   const { itemId, change } = read.value;
-  return change ? { ok: true, event: { ...change, itemId, bodySha256: bodySha256(rawBody) } } : ignored;
+  return { ok: true, event: { ...change, itemId, bodySha256: bodySha256(rawBody) } };
 }
 
-function changeOfItemError(errorCode: string): Change | undefined {
-  if (errorCode === 'USER_PERMISSION_REVOKED') return { kind: 'permission_revoked' };
-  return SIGN_IN_CODES.has(errorCode) ? { kind: 'sign_in_required' } : undefined;
+/** Whatever the error, the Item is to be looked at: Plaid adds codes. */
+function changeOfItemError(errorCode: string): Change {
+  return { kind: errorCode === 'USER_PERMISSION_REVOKED' ? 'permission_revoked' : 'sign_in_required' };
 }
 
 const plaidTimeSchema = z.union([z.iso.datetime({ offset: true, local: true }), z.iso.date()]);

@@ -127,7 +127,9 @@ it('says 503 with Retry-After to what is over the limit, and goes on with all th
     times(count, async () =>
       app.inject({ method: 'POST', url: '/v1/link-tokens', headers, payload: { userId, mode: 'update' } }),
     );
+  await plaid.requireLogin(itemId, { webhook: false });
   await handle.signal(...plaidSignal('sign_in_required', itemId));
+  await viewWhen(handle, ({ state }) => state === 'needs_attention');
   const waits = JOBS.map((job) => first.waitForJob(userId, job, { waitMs: PATIENT_MS }));
   plaid.faults.add({ operation: LINK_TOKEN, times: 'always', kind: { hold: 'tokens' } });
   const patient = httpApi(PATIENT_MS);

@@ -124,7 +124,7 @@ test('every webhook of the fixtures is answered 200, whether it asks for somethi
 
 test('an event that asks nothing of a link does nothing', async () => {
   const made = testApp();
-  const body = JSON.stringify({ webhook_type: 'TRANSACTIONS', webhook_code: 'DEFAULT_UPDATE', item_id: 'i' });
+  const body = JSON.stringify({ webhook_type: 'AUTH', webhook_code: 'AUTOMATICALLY_VERIFIED', item_id: 'i' });
   expect((await send(made, { body })).statusCode).toBe(200);
   expect(made.links.calls).toEqual([]);
 });

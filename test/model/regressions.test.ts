@@ -84,7 +84,8 @@ it('says why it failed, though a webhook came while it removed its Item', async 
   // With nobody to tell, the link ends in the very task that removes the Item.
   settings.notify = false;
   plaid.faults.add({ operation: '/item/remove', kind: { hold: 'removal' } });
-  const { handle, itemId } = await world().start({ accounts: [{ type: 'credit', mask: '9999' }] });
+  plaid.faults.add({ operation: '/accounts/get', kind: { plaidError: 'PRODUCTS_NOT_SUPPORTED' } });
+  const { handle, itemId } = await world().start();
   // No query: its answer would wait for the removal.
   await plaid.ledger.waitForRequest('/accounts/get', {});
   while (plaid.faults.held('removal') === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -93,7 +94,7 @@ it('says why it failed, though a webhook came while it removed its Item', async 
 
   const { status, view } = await outcome(handle);
   expect(status).toBe('FAILED');
-  expect(view).toMatchObject({ state: 'failed', error: { code: 'account_required' } });
+  expect(view).toMatchObject({ state: 'failed', error: { code: 'bank_not_supported' } });
 });
 
 it('leaves nothing of a link whose account moved, unheard of, between its processor token and its registration', async () => {

@@ -437,7 +437,12 @@ export const LINK_PATHS: readonly LinkPath[] = [
     name: 'account-required',
     async play(link) {
       await link.start({ accounts: 'checking-and-savings' });
-      await link.over();
+      await link.attention();
+      const { choices = [] } = await getLink(link.handle);
+      const accountId = choices[1]?.accountId ?? '';
+      await link.handle.executeUpdate(UPDATES.chooseAccount, { args: [{ accountId }] });
+      await link.registered(EMPLOYER);
+      await link.unlinked();
     },
   },
   {

@@ -165,7 +165,7 @@ describe('secrets go through', () => {
     await plaid.requireLogin(itemId);
     await call.linkWhen(userId, ({ state }) => state === 'needs_attention');
     const update = await call.call('POST', '/v1/link-tokens', { body: { userId, mode: 'update' } });
-    const fresh = await call.call('POST', '/v1/link-tokens', { body: { userId } });
+    const fresh = await call.call('POST', '/v1/link-tokens', { body: { userId: service.newUser() } });
     const early = await call.call('POST', `/v1/links/${userId}/repaired`);
     await plaid.repair(itemId, { webhook: false });
     const repaired = await call.call('POST', `/v1/links/${userId}/repaired`);

@@ -155,9 +155,9 @@ describe('registerProcessorLink', () => {
     const late =
       (reply: Reply): Reply =>
       (response, request) =>
-        setTimeout(() => reply(response, request), 150);
+        setTimeout(() => reply(response, request), 1_200);
     server.script(late(json(404, {})), late(json(200, {})), late(json(200, {})));
-    const call = connect({ timeoutMs: 250 }).registerProcessorLink({ userId, processorToken, job });
+    const call = connect({ timeoutMs: 2_000 }).registerProcessorLink({ userId, processorToken, job });
     await expect(failureOf(call)).resolves.toMatchObject({
       code: 'TIMEOUT',
       operation: 'POST /access-token',

@@ -22,7 +22,6 @@ function linkAfter(...events: LinkEvent[]): LinkFacts {
 const exchanged: LinkEvent = { type: 'exchanged', itemId: 'item-1', sealedAccessToken: 'sealed' };
 const connected: LinkEvent = {
   type: 'processor_token_created',
-  itemId: 'item-1',
   account: ACCOUNT,
   sealedProcessorToken: 'sealed',
   awaitHistory: false,

@@ -10,7 +10,6 @@ const connected: LinkEvent[] = [
   { type: 'exchanged', itemId: 'item-1', sealedAccessToken: 'sealed' },
   {
     type: 'processor_token_created',
-    itemId: 'item-1',
     account,
     sealedProcessorToken: 'sealed',
     awaitHistory: false,

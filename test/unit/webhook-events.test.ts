@@ -223,14 +223,16 @@ describe('a webhook of Plaid', () => {
   });
 
   it.each([
-    ['item-new-accounts-available', 'ITEM', 'NEW_ACCOUNTS_AVAILABLE'],
-    ['item-webhook-update-acknowledged', 'ITEM', 'WEBHOOK_UPDATE_ACKNOWLEDGED'],
-    ['transactions-default-update', 'TRANSACTIONS', 'DEFAULT_UPDATE'],
-    ['transactions-initial-update', 'TRANSACTIONS', 'INITIAL_UPDATE'],
-    ['transactions-recurring-update', 'TRANSACTIONS', 'RECURRING_TRANSACTIONS_UPDATE'],
-    ['transactions-removed', 'TRANSACTIONS', 'TRANSACTIONS_REMOVED'],
-  ])('%s is ignored', (file, type, code) => {
-    expect(parsePlaidWebhook(rawBodyOf(file))).toEqual({ ok: true, event: ignored(type, code) });
+    'item-new-accounts-available',
+    'item-webhook-update-acknowledged',
+    'transactions-default-update',
+    'transactions-initial-update',
+    'transactions-recurring-update',
+    'transactions-removed',
+  ])('%s tells that the Item is alive', (file) => {
+    const raw = rawBodyOf(file);
+    const event = { kind: 'item_heard_of', itemId, bodySha256: sha256(raw) };
+    expect(parsePlaidWebhook(raw)).toEqual({ ok: true, event });
   });
 
   it.each([
@@ -260,11 +262,10 @@ describe('a webhook of Plaid', () => {
   });
 
   it.each(['INSTITUTION_DOWN', 'ITEM_NOT_FOUND', 'PRODUCT_NOT_READY', 'item_login_required', 'constructor'])(
-    'an Item error %s is ignored',
+    'an Item error %s is a hint to look too',
     (code) => {
-      expect(parsePlaidWebhook(bytes(itemError(code)))).toEqual({
-        ok: true,
-        event: ignored('ITEM', 'ERROR'),
+      expect(parsePlaidWebhook(bytes(itemError(code)))).toMatchObject({
+        event: { kind: 'sign_in_required', itemId },
       });
     },
   );
@@ -273,9 +274,6 @@ describe('a webhook of Plaid', () => {
     ['a webhook of Link', { webhook_type: 'LINK', webhook_code: 'SESSION_FINISHED' }],
     ['a webhook of a processor token', { webhook_type: 'PROCESSOR_TOKEN', webhook_code: 'ERROR' }],
     ['an error of Assets', { webhook_type: 'ASSETS', webhook_code: 'ERROR', error: {} }],
-    ['a new code', item('SOMETHING_NEW')],
-    ['a code in lower case', item('login_repaired')],
-    ['a code of another type', { ...item('HISTORICAL_UPDATE') }],
     ['a type and a code joined otherwise', { ...item('REPAIRED'), webhook_type: 'ITEM/LOGIN' }],
   ])('is ignored: %s', (_name, body) => {
     expect(parsePlaidWebhook(bytes(body))).toEqual({
@@ -284,17 +282,23 @@ describe('a webhook of Plaid', () => {
     });
   });
 
+  it.each(['SOMETHING_NEW', 'login_repaired', 'HISTORICAL_UPDATE'])(
+    'a code %s that is none of its type tells no more than that the Item is alive',
+    (code) => {
+      expect(parsePlaidWebhook(bytes(item(code)))).toMatchObject({
+        event: { kind: 'item_heard_of', itemId },
+      });
+    },
+  );
+
   it.each([false, 'true', null, undefined])(
-    'SYNC_UPDATES_AVAILABLE with historical_update_complete %p is ignored',
+    'SYNC_UPDATES_AVAILABLE with historical_update_complete %p says nothing of the history',
     (historical_update_complete) => {
       const body = {
         ...item('SYNC_UPDATES_AVAILABLE', { historical_update_complete }),
         webhook_type: 'TRANSACTIONS',
       };
-      expect(parsePlaidWebhook(bytes(body))).toEqual({
-        ok: true,
-        event: ignored('TRANSACTIONS', 'SYNC_UPDATES_AVAILABLE'),
-      });
+      expect(parsePlaidWebhook(bytes(body))).toMatchObject({ event: { kind: 'item_heard_of', itemId } });
     },
   );
 

@@ -6,10 +6,6 @@ import { useLinkWorld, useRealServer } from './support/use-link-world';
 
 // A run may close here while a step of it is still under way, which the time-skipping server does not survive.
 const server = useRealServer();
-const TWO_ACCOUNTS = (['checking', 'savings'] as const).map((subtype) => ({
-  type: 'depository' as const,
-  subtype,
-}));
 const CASES: [string, CancelCase][] = Object.entries(CANCEL_CASES);
 
 describe('a cancel unlinks', () => {
@@ -33,12 +29,16 @@ describe('a cancel unlinks', () => {
   it('but not one that is failing for good, which ends as failed, with nothing left', async () => {
     Object.assign(scene.world.settings, DEFAULT_SETTINGS);
     const held = hold(scene, 'remove item');
-    const { handle, userId } = await scene.start({ accounts: TWO_ACCOUNTS });
+    scene.world.plaid.faults.add({
+      operation: '/accounts/get',
+      kind: { plaidError: 'PRODUCTS_NOT_SUPPORTED' },
+    });
+    const { handle, userId } = await scene.start();
     await held.arrived(userId);
     await handle.cancel();
     await viewWhen(handle, ({ state }) => state === 'unlinking');
     held.release();
-    await expectFailed(scene, handle, await endingOf(scene, handle), 'account_required');
+    await expectFailed(scene, handle, await endingOf(scene, handle), 'bank_not_supported');
   });
 
   it('in a way that replays, with nothing left once what was under way has ended, too', async () => {

@@ -92,7 +92,9 @@ describe('settling', () => {
     await webhook(handle, EMPLOYER);
     await result.arrived(userId);
     // An update that is not finished keeps the run open beyond its cleanup.
+    await plaid.requireLogin(itemId, { webhook: false });
     await plaidWebhook(handle, { kind: 'sign_in_required', itemId });
+    await viewWhen(handle, ({ state }) => state === 'needs_attention');
     const linkToken = hold(scene, 'link token', 'after');
     const update = handle.executeUpdate(UPDATES.createRepairLinkToken);
     await linkToken.arrived(userId);

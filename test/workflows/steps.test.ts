@@ -86,20 +86,12 @@ describe('steps', () => {
     ['two depository accounts', { accounts: [CHECKING, SAVINGS] }, 'account_required'],
     ['no depository account', { accounts: [CARD] }, 'account_required'],
     ['an account that the Item lacks', { accounts: [CHECKING], accountId: 'another' }, 'account_not_found'],
-  ])('fails for %s, and removes its Item', async (_, options, code) => {
+  ])('waits for the choice of its user for %s, without a processor token', async (_, options, code) => {
     const { handle, userId } = await scene.start(options);
-    await expectFailed(scene, handle, await endingOf(scene, handle), code);
-    expect(scene.calls.of(userId)).toEqual(['exchange', 'accounts', 'remove item']);
-  });
-
-  it("fails for an access token without a single account, and leaves the caller's Item", async () => {
-    const { handle, userId, itemId } = await scene.start({
-      accounts: 'checking-and-savings',
-      fromAccessToken: true,
-    });
-    await expectFailed(scene, handle, await endingOf(scene, handle), 'account_required');
-    expect(scene.calls.of(userId)).toEqual(['accounts']);
-    expect(scene.world.plaid.leftovers(userId).callersItems).toEqual([itemId]);
+    const { error } = await viewWhen(handle, ({ state }) => state === 'needs_attention');
+    expect(error).toMatchObject({ code, action: 'choose_account' });
+    expect(scene.calls.of(userId)).toEqual(['exchange', 'accounts']);
+    await expectUnlinked(scene, handle, await cancelled(scene, handle));
   });
 });
 
@@ -119,8 +111,12 @@ describe('with removal of Items switched off', () => {
   });
 
   it('removes the Item all the same when the link fails', async () => {
-    const { handle } = await scene.start({ accounts: 'checking-and-savings' });
-    await expectFailed(scene, handle, await endingOf(scene, handle), 'account_required');
+    scene.world.plaid.faults.add({
+      operation: '/accounts/get',
+      kind: { plaidError: 'PRODUCTS_NOT_SUPPORTED' },
+    });
+    const { handle } = await scene.start();
+    await expectFailed(scene, handle, await endingOf(scene, handle), 'bank_not_supported');
   });
 });
 

@@ -220,7 +220,9 @@ function isNotFound(error: unknown): boolean {
 
 function refused({ operation, status, headers, bytes }: Answer): ProviderError {
   const failureClass = classOfStatus(status);
-  const foreign = !isPassing(failureClass) && parsed(bytes) === undefined;
+  const isJson = /json/i.test(headers['content-type'] ?? 'json') && parsed(bytes) !== undefined;
+  // Atomic does not redirect either.
+  const foreign = !isPassing(failureClass) && (status < 400 || !isJson);
   const retryAfterMs =
     status === 429 || status === 503 ? parseRetryAfterMs(headers['retry-after'], Date.now()) : undefined;
   return new ProviderError({

@@ -65,7 +65,17 @@ export function itemOf(body: Body, operation: string): PlaidItem | undefined {
   const error = isRecord(body.item.error) ? itemErrorOf(body.item.error, operation) : undefined;
   const lastWebhook = isRecord(body.status) ? body.status.last_webhook : undefined;
   const lastWebhookCode = isRecord(lastWebhook) ? textOf(lastWebhook.code_sent) : undefined;
-  return { itemId, ...(error && { error }), ...(lastWebhookCode && { lastWebhookCode }) };
+  const consentedProducts = textsOf(body.item.consented_products);
+  return {
+    itemId,
+    ...(error && { error }),
+    ...(consentedProducts && { consentedProducts }),
+    ...(lastWebhookCode && { lastWebhookCode }),
+  };
+}
+
+function textsOf(value: unknown): string[] | undefined {
+  return Array.isArray(value) ? value.filter((text) => typeof text === 'string') : undefined;
 }
 
 function itemErrorOf(error: Body, operation: string): NonNullable<PlaidItem['error']> {

@@ -23,6 +23,7 @@ export function plaidCommands(simulator: Omit<PlaidSimulator, 'url'>): Record<st
     createPublicToken: command(newItemSchema, (input) => simulator.createPublicToken(input)),
     createItem: command(newItemSchema, (input) => simulator.createItem(input)),
     requireLogin: command(byItem, (input) => simulator.requireLogin(input.itemId, input)),
+    withdrawConsent: command(z.strictObject({ itemId }), (input) => simulator.withdrawConsent(input.itemId)),
     repair: command(byItem, (input) => simulator.repair(input.itemId, input)),
     historyReady: command(byItem, (input) => simulator.historyReady(input.itemId, input)),
     changeAccountId: command(byAccount, (input) => ({

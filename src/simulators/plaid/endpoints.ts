@@ -64,7 +64,10 @@ export function registerPlaidEndpoints(server: SimulatorServer, options: PlaidEn
     const webhook = mode === 'new' && input.webhook !== undefined ? { webhook: input.webhook } : {};
     let itemId: string | undefined;
     if (input.access_token) {
-      itemId = items.byAccessToken(input.access_token).itemId;
+      const item = items.byAccessToken(input.access_token);
+      itemId = item.itemId;
+      const asks = input.additional_consented_products?.includes('transactions');
+      if (asks && item.consent === 'lacking') item.consent = 'asked';
       if (input.products?.length || input.transactions) {
         throw new PlaidRefusal('INVALID_FIELD', 'products have no place in update mode');
       }
@@ -152,6 +155,9 @@ export function registerPlaidEndpoints(server: SimulatorServer, options: PlaidEn
       throw new PlaidRefusal('PRODUCT_NOT_ENABLED', 'the item was made without transactions');
     }
     if (!item.accounts.some((account) => account.accountId === input.account_id)) throw noSuchAccount();
+    if (item.consent !== 'given') {
+      throw new PlaidRefusal('ADDITIONAL_CONSENT_REQUIRED', 'the user has not consented to transactions');
+    }
     return { processor_token: items.createProcessorToken(item, input.account_id) };
   });
 

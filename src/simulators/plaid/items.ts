@@ -40,6 +40,8 @@ export interface SimulatedItem {
   /** False when the exchange's answer was lost: nobody holds the access token, so nobody can remove the Item. */
   delivered: boolean;
   accounts: SimulatedAccount[];
+  /** `asked`: a Link token of update mode has asked the user. */
+  consent: 'given' | 'lacking' | 'asked';
   error: PlaidErrorCode | null;
   lastSuccessfulUpdateMs: number | null;
   lastFailedUpdateMs: number | null;
@@ -134,6 +136,7 @@ export class PlaidItems {
       life: 'live',
       delivered: true,
       accounts: made.accounts,
+      consent: 'given',
       error: null,
       lastSuccessfulUpdateMs: null,
       lastFailedUpdateMs: null,
@@ -264,6 +267,7 @@ export function itemBody(item: SimulatedItem) {
     available_products: ['balance', 'identity'],
     billed_products: item.products,
     products: item.products,
+    ...(item.consent === 'given' ? {} : { consented_products: [] }),
     consent_expiration_time: null,
     error: item.error === null ? null : { ...plaidErrorFields(item.error), error_code_reason: null },
     institution_id: item.institutionId,

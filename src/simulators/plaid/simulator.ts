@@ -80,6 +80,8 @@ export interface PlaidSimulator {
   isProcessorTokenLive(token: string): boolean;
   /** Puts the Item in ITEM_LOGIN_REQUIRED, or in another error; fires ITEM / ERROR unless `webhook` is false. */
   requireLogin(itemId: string, options?: { code?: PlaidErrorCode; webhook?: boolean }): Promise<void>;
+  /** The user has not consented to what Atomic reads; until asked for it in update mode, no repair helps. */
+  withdrawConsent(itemId: string): void;
   /** The user signed in again; fires LOGIN_REPAIRED unless `webhook` is false. */
   repair(itemId: string, options?: { webhook?: boolean }): Promise<void>;
   /** The account (default the first) comes back under a new id, otherwise as it was; returns the new id. */
@@ -174,9 +176,15 @@ export async function startPlaidSimulator(options: PlaidSimulatorOptions): Promi
       items.setError(item, code ?? 'ITEM_LOGIN_REQUIRED');
       await send(item, 'ERROR', webhook);
     },
+    withdrawConsent(itemId: string) {
+      const item = items.byId(itemId);
+      item.consent = 'lacking';
+      items.changed(item, 'consent withdrawn');
+    },
     async repair(itemId: string, { webhook }: { webhook?: boolean } = {}) {
       const item = items.byId(itemId);
       items.setError(item, null);
+      if (item.consent === 'asked') item.consent = 'given';
       await send(item, 'LOGIN_REPAIRED', webhook);
     },
     changeAccountId(itemId: string, accountId?: string) {
