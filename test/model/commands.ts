@@ -66,6 +66,20 @@ function bankCommands(): Commands[] {
     fc
       .constantFrom('pending_disconnect' as const, 'pending_expiration' as const)
       .map((kind) => command(kind, (link) => link.plaidWebhook({ kind }))),
+    // Late, or overtaken by what has happened since.
+    fc
+      .constantFrom('sign_in_required' as const, 'sign_in_repaired' as const, 'item_heard_of' as const)
+      .map((kind) => command(`stale ${kind}`, (link) => link.plaidWebhook({ kind }))),
+    fc.nat({ max: 20 }).map((which) =>
+      command(`plaidWebhookAgain(${which})`, async (link) => {
+        const earlier = link.plaidSignals[which % Math.max(link.plaidSignals.length, 1)];
+        if (earlier) await link.plaidWebhook(earlier.event, earlier.itemId, earlier.bodySha256);
+      }),
+    ),
+    always('anotherAccountAppears', (link) => {
+      if (!hasItem(link)) return;
+      link.world.plaid.addAccount(link.itemId, { type: 'depository', mask: '1111', subtype: 'savings' });
+    }),
     always('historyIsReady', async (link) => {
       if (hasItem(link)) await link.world.plaid.historyReady(link.itemId, { webhook: false });
       await link.plaidWebhook({ kind: 'history_ready' });
@@ -90,8 +104,8 @@ function userCommands(): Commands[] {
       const accountId = accountOf(link);
       if (accountId === undefined) return;
       link.withdrawals += 1;
-      // Before the link has heard of it, Plaid may have no account to name, and Atomic refuse the dead token.
-      link.mayFailWith.add('account_required').add('provider_rejected');
+      // Before the link has heard of it, Atomic may refuse the dead token.
+      link.mayFailWith.add('provider_rejected');
       await link.world.plaid.revokeAccount(link.itemId, accountId);
       await link.plaidWebhook({ kind: 'account_revoked', accountId });
     }),
@@ -112,6 +126,13 @@ function callerCommands(): Commands[] {
   return [
     job.map((one) => command(`runJob(${one})`, (link) => link.update('runJob', { job: one }))),
     job.map((one) => command(`waitForJob(${one})`, (link) => link.update('waitForJob', { job: one }))),
+    fc
+      .boolean()
+      .map((isThere) =>
+        command(`chooses(${isThere ? 'an account' : 'none of them'})`, (link) =>
+          choose(link, isThere ? accountOf(link) : 'another'),
+        ),
+      ),
     always('repairToken', (link) => link.update('createRepairLinkToken')),
     always('cancel', (link) => link.cancel()),
   ];
@@ -173,6 +194,13 @@ export function hasItem({ world, itemId }: LinkUnderTest): boolean {
 export function accountOf({ world, itemId }: LinkUnderTest): string | undefined {
   const item = world.plaid.items().find((one) => one.itemId === itemId && one.life === 'live');
   return item?.accounts.find((account) => account.type === 'depository')?.accountId;
+}
+
+/** The user chooses an account, where the link asks. */
+export function choose(link: LinkUnderTest, accountId: string | undefined): void {
+  if (accountId === undefined) return;
+  link.choices += 1;
+  link.update('chooseAccount', { accountId });
 }
 
 /** The account comes back as the same one, by what a bank tells of it. */

@@ -33,6 +33,8 @@ const passing: readonly FaultKind[] = [
 ];
 const passingAtPlaid: readonly FaultKind[] = [...passing, { plaidError: 'INTERNAL_SERVER_ERROR' }];
 const passingAtAtomic: readonly FaultKind[] = [...passing, { status: 429, headers: { 'retry-after': '1' } }];
+/** Refusals by a gateway on the way, which are not in the provider's words. */
+const pages: readonly FaultKind[] = [403, 404].map((status) => ({ status, body: '<html></html>' }));
 /** The user has to sign in at the bank again. */
 const signIn: readonly FaultKind[] = ['ITEM_LOGIN_REQUIRED', 'INVALID_ACCOUNT_ID', 'ITEM_LOCKED'].map(
   (plaidError) => ({ plaidError }),
@@ -58,8 +60,10 @@ function faults(
 export const anyFault: fc.Arbitrary<PlannedFault> = fc.oneof(
   faults('plaid', [EXCHANGE], passingAtPlaid),
   faults('plaid', OTHER_PLAID_CALLS, passingAtPlaid),
+  faults('plaid', OTHER_PLAID_CALLS, pages),
   faults('plaid', ['/accounts/get', '/processor/token/create'], signIn),
   faults('atomic', [REGISTER, 'DELETE /plaid/processor-link', ...RESULTS], passingAtAtomic),
+  faults('atomic', [REGISTER, 'DELETE /plaid/processor-link', ...RESULTS], pages),
   faults('atomic', [REGISTER, ...RESULTS], refusals),
   faults('atomic', RESULTS, noResult),
 );

@@ -6,7 +6,7 @@ import type { LinkView } from '../../src/contract/schemas';
 import { isFinal, isSettled, LINK_STATES, type LinkState } from '../../src/contract/states';
 import type { HistoryEvent } from '../long-life/support/run-chain';
 import { getJob } from '../support/link-world';
-import { accountOf, completed, hasItem, shareAgain } from './commands';
+import { accountOf, choose, completed, hasItem, shareAgain } from './commands';
 import { type LinkUnderTest, reachable } from './link-under-test';
 import { LONG_MS } from './stage';
 import { lookUntil, pass } from './time';
@@ -30,7 +30,8 @@ export async function settle(link: LinkUnderTest): Promise<LinkView> {
     if (hasItem(link)) await plaid.repair(link.itemId, { webhook: false });
     if (view.state === 'needs_attention') {
       await shareAgain(link);
-      link.update('confirmRepair');
+      if (view.choices) choose(link, accountOf(link));
+      else link.update('confirmRepair');
     } else if (view.state === 'linked') {
       await link.plaidWebhook({ kind: 'sign_in_required' });
     }
@@ -114,7 +115,7 @@ function closedAs({ handle }: LinkUnderTest): Promise<string> {
 /** An effect is repeated only where its answer was lost, or a worker went away before it was recorded. */
 export async function expectNoEffectTwice(link: LinkUnderTest): Promise<void> {
   const { plaid, atomic } = link.world;
-  const { userId, restarts, moves, withdrawals } = link;
+  const { userId, restarts, moves, withdrawals, choices } = link;
   const lost = (ledger: typeof plaid.ledger | typeof atomic.ledger, operation: string) =>
     ledger.requests(operation, userId).filter(({ outcome }) => outcome === 'lost').length;
   let runs = 0;
@@ -126,7 +127,7 @@ export async function expectNoEffectTwice(link: LinkUnderTest): Promise<void> {
   );
   const tokens = plaid.ledger.effects('processor_token_created', userId).length;
   expect(tokens).toBeLessThanOrEqual(
-    1 + moves + withdrawals + lost(plaid.ledger, '/processor/token/create') + restarts,
+    1 + moves + withdrawals + choices + lost(plaid.ledger, '/processor/token/create') + restarts,
   );
   expect(atomic.ledger.effects('registration_removed', userId).length).toBeLessThanOrEqual(1 + withdrawals);
   expect(plaid.ledger.effects('item_created', userId).length).toBeLessThanOrEqual(1);

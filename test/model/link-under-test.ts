@@ -34,12 +34,15 @@ export interface Scenario {
 export class LinkUnderTest {
   /** Atomic's webhooks that were delivered, to be delivered again. */
   readonly bodies: { job: Job; bodySha256: string }[] = [];
+  /** Plaid's too. */
+  readonly plaidSignals: { event: PlaidEvent; itemId: string; bodySha256: string }[] = [];
   /** Codes that the link may fail with, for what was done to it. */
   readonly mayFailWith = new Set<FailureCode>();
   /** An unlink was asked for, by us or by the bank's user. */
   ended = false;
   moves = 0;
   withdrawals = 0;
+  choices = 0;
   restarts = 0;
   exchangeMayBeLost = false;
   private last: LinkView | undefined;
@@ -105,15 +108,24 @@ export class LinkUnderTest {
     return this.whileOpen(() => this.handle.signal(SIGNALS.atomicWebhook, { job, bodySha256 }));
   }
 
-  plaidWebhook(event: PlaidEvent, itemId: string = this.itemId): Promise<void> {
-    return this.whileOpen(() =>
-      this.handle.signal(SIGNALS.plaidWebhook, { ...event, itemId, bodySha256: newBody() }),
-    );
+  plaidWebhook(
+    event: PlaidEvent,
+    itemId: string = this.itemId,
+    bodySha256: string = newBody(),
+  ): Promise<void> {
+    this.plaidSignals.push({ event, itemId, bodySha256 });
+    return this.whileOpen(() => this.handle.signal(SIGNALS.plaidWebhook, { ...event, itemId, bodySha256 }));
   }
 
   /** Sends an update and goes on; how it ends is looked at when the link is over. */
   update(name: keyof typeof UPDATES, argument: unknown = {}): void {
-    const allowed = ['not_linked', 'not_needed', 'still_needs_attention', 'job_not_found'];
+    const allowed = [
+      'not_linked',
+      'not_needed',
+      'still_needs_attention',
+      'job_not_found',
+      'account_not_found',
+    ];
     const passing = ['provider_unavailable', 'bank_unavailable', 'configuration_error', 'sign_in_required'];
     const sent = this.ask(name, argument).catch((error: unknown) => {
       if (isOver(error)) return;
