@@ -2,7 +2,13 @@ import { ApplicationFailure, activityInfo, cancellationSignal } from '@temporali
 import type { Job } from '../src/contract/jobs';
 import type { NotificationEvent } from '../src/contract/notifications';
 import { CONSENT_REQUIRED } from '../src/contract/plaid';
-import type { AccountIdentity, LinkSettings, SealedToken, TokenSealer } from '../src/contract/workflow';
+import type {
+  AccountIdentity,
+  LinkAppearance,
+  LinkSettings,
+  SealedToken,
+  TokenSealer,
+} from '../src/contract/workflow';
 import { ProviderError } from '../src/providers/provider-error';
 import type { Atomic, AtomicResult, CallOptions, Plaid } from '../src/providers/types';
 import { type AccountFinding, findAccount, type WantedAccount } from './accounts';
@@ -197,15 +203,16 @@ export function createActivities(dependencies: ActivityDependencies) {
      * Plaid `/link/token/create` in update mode; the Link token travels sealed to the caller's LinkClient. `lacksConsent`
      * asks the user for the consent that is lacking.
      */
-    async createRepairLinkToken(request: {
-      userId: string;
-      sealedAccessToken: SealedToken;
-      lacksConsent?: boolean;
-    }): Promise<{ sealedLinkToken: SealedToken; expiration: string }> {
-      const { userId, lacksConsent = false } = request;
-      const accessToken = sealer.open('accessToken', userId, request.sealedAccessToken);
+    async createRepairLinkToken(
+      request: { userId: string; sealedAccessToken: SealedToken; lacksConsent?: boolean } & LinkAppearance,
+    ): Promise<{ sealedLinkToken: SealedToken; expiration: string }> {
+      const { userId, sealedAccessToken, lacksConsent = false, ...appearance } = request;
+      const accessToken = sealer.open('accessToken', userId, sealedAccessToken);
       const { linkToken, expiration } = await attempt((options) =>
-        plaid.createUpdateLinkToken({ userId, accessToken, asksConsent: lacksConsent }, options),
+        plaid.createUpdateLinkToken(
+          { userId, accessToken, asksConsent: lacksConsent, ...appearance },
+          options,
+        ),
       );
       return { sealedLinkToken: sealer.seal('linkToken', userId, linkToken), expiration };
     },

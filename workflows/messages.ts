@@ -15,6 +15,7 @@ import type {
   AtomicWebhookSignal,
   ChooseAccountUpdate,
   JobReport,
+  LinkAppearance,
   PlaidWebhookSignal,
   RepairLinkTokenAnswer,
   RunJobUpdate,
@@ -33,7 +34,9 @@ const getLink = defineQuery<LinkView>(QUERIES.getLink);
 const getJobResult = defineQuery<JobReport | null, [Job]>(QUERIES.getJobResult);
 const runJob = defineUpdate<LinkView, [RunJobUpdate]>(UPDATES.runJob);
 const waitForJob = defineUpdate<WaitForJobAnswer, [WaitForJobUpdate]>(UPDATES.waitForJob);
-const createRepairLinkToken = defineUpdate<RepairLinkTokenAnswer>(UPDATES.createRepairLinkToken);
+const createRepairLinkToken = defineUpdate<RepairLinkTokenAnswer, [LinkAppearance]>(
+  UPDATES.createRepairLinkToken,
+);
 const confirmRepair = defineUpdate<LinkView>(UPDATES.confirmRepair);
 const chooseAccount = defineUpdate<LinkView, [ChooseAccountUpdate]>(UPDATES.chooseAccount);
 
@@ -95,7 +98,7 @@ export function handleMessages(link: LinkRun): void {
 
   setHandler(
     createRepairLinkToken,
-    async () => {
+    async ({ redirectUri, language }: LinkAppearance = {}) => {
       link.noteLength();
       const { userId, sealedAccessToken, lacksConsent } = link.facts;
       if (sealedAccessToken === undefined) throw refusal('not_linked', 'The link has no Item.');
@@ -105,6 +108,8 @@ export function handleMessages(link: LinkRun): void {
             userId,
             sealedAccessToken,
             ...(lacksConsent && { lacksConsent }),
+            ...(redirectUri !== undefined && { redirectUri }),
+            ...(language !== undefined && { language }),
           }),
         );
       } catch (error) {
@@ -113,7 +118,10 @@ export function handleMessages(link: LinkRun): void {
         throw refusal(failure?.code ?? 'internal_error', 'No Link token could be made.');
       }
     },
-    { validator: () => refuseUnlessNeeded(link), description: 'A Link token of update mode' },
+    {
+      validator: (_: LinkAppearance) => refuseUnlessNeeded(link),
+      description: 'A Link token of update mode',
+    },
   );
 
   setHandler(

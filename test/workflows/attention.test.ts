@@ -149,9 +149,11 @@ describe('a link and its user', () => {
       await viewWhen(handle, needsUser);
       plaid.withdrawConsent(itemId);
       expect(await refusalOf(confirm(handle))).toBe('still_needs_attention');
-      await handle.executeUpdate<RepairLinkTokenAnswer, []>(UPDATES.createRepairLinkToken);
+      await handle.executeUpdate<RepairLinkTokenAnswer, [object]>(UPDATES.createRepairLinkToken, {
+        args: [{ language: 'es' }],
+      });
       const [token] = plaid.ledger.effects('link_token_created', userId);
-      expect(token?.details).toMatchObject({ mode: 'update', consents: 'transactions' });
+      expect(token?.details).toMatchObject({ mode: 'update', consents: 'transactions', language: 'es' });
       await plaid.repair(itemId, { webhook: false });
       await confirm(handle);
       await viewWhen(handle, isWaiting);
