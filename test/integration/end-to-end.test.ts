@@ -25,6 +25,17 @@ afterAll(async () => {
 });
 
 describe('a link over HTTP, with API and worker as processes of their own', () => {
+  it('answers a result digit for digit as Atomic sent it', async () => {
+    const { call, atomic } = service;
+    const userId = service.newUser();
+    const text = '[ {"id":9007199254740993, "sum":12345678901234567890,"huge":1e400,"rate":1.10} ]';
+    atomic.setResultText(EMPLOYER, userId, text);
+    await service.link({ userId, jobs: [EMPLOYER] });
+    const answer = await call.job(userId, EMPLOYER, 60);
+    expect(answer.text).toBe(`{"job":"${EMPLOYER}","state":"completed","result":${text}}`);
+    await call.unlink(userId, 60);
+  });
+
   it('goes from a public token to both results, and back to nothing', async () => {
     const { call, plaid, atomic } = service;
     const { userId, itemId } = await service.link();

@@ -1,4 +1,5 @@
-import { getEventListeners } from 'node:events';
+import { getEventListeners, once } from 'node:events';
+import { createServer } from 'node:net';
 import { createPlaid, type PlaidLinkSettings } from '../../src/providers/plaid/client';
 import { ProviderError, type ProviderFailure } from '../../src/providers/provider-error';
 import type { CallOptions, Plaid } from '../../src/providers/types';
@@ -408,6 +409,22 @@ describe('answers that are none', () => {
     await closed.close();
     const failure = await failureOf(connect(5_000, closed.url).exchangePublicToken({ publicToken }));
     expect(failure).toMatchObject({ failureClass: 'transient', code: 'CONNECTION', ambiguous: false });
+  });
+
+  it('knows that a server which takes no TLS has not been reached', async () => {
+    const mute = createServer().listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    const address = mute.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    const client = createPlaid({
+      clientId: ids.clientId,
+      secret: ids.secret,
+      baseUrl: `https://127.0.0.1:${address.port}`,
+      connectTimeoutMs: 100,
+    });
+    const failure = await failureOf(client.exchangePublicToken({ publicToken }));
+    expect(failure).toMatchObject({ failureClass: 'transient', code: 'CONNECTION', ambiguous: false });
+    mute.close();
   });
 
   it.each<[string, Reply]>([
