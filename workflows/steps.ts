@@ -33,7 +33,7 @@ const BUDGETS = {
   /** Somebody waits for the answer. */
   interactive: { totalMs: 20_000, shows: [] },
   /** What was registered or made must go, however long that takes. */
-  cleanup: { shows: PASSING },
+  cleanup: { shows: [...PASSING, 'provider_rejected'] },
   /** Standard Webhooks are retried for a day. */
   notification: { totalMs: 24 * HOUR_MS, shows: [] },
 } as const satisfies Record<string, Budget>;
