@@ -7,6 +7,7 @@ import type {
   LinkAppearance,
   LinkSettings,
   SealedToken,
+  TokenKind,
   TokenSealer,
 } from '../src/contract/workflow';
 import { ProviderError } from '../src/providers/provider-error';
@@ -20,8 +21,6 @@ import {
   toApplicationFailure,
 } from './application-failure';
 
-/** An exchange that has failed this often without a definite answer is given up: the token is single-use. */
-const EXCHANGE_ATTEMPTS = 3;
 /** After a webhook, a result that is not there yet is asked for this often. */
 const NOT_YET_ATTEMPTS = 5;
 
@@ -70,20 +69,27 @@ const HISTORY_WEBHOOK_CODES = ['HISTORICAL_UPDATE', 'DEFAULT_UPDATE'];
 export function createActivities(dependencies: ActivityDependencies) {
   const { plaid, atomic, sealer, settings } = dependencies;
 
-  /** One attempt at a provider. `settle` leaves cancellation out, for calls whose outcome has to be known. */
+  /**
+   * One attempt at a provider. `settle` leaves cancellation out, for calls whose outcome has to be known. `earlier` counts
+   * the attempts at the step before this activity.
+   */
   async function attempt<T>(
     call: (options: CallOptions) => Promise<T>,
+    earlier: number,
     { settle = false, ...limits }: { settle?: boolean } & AttemptLimits = {},
   ): Promise<T> {
-    const info = activityInfo();
     const requestId = dependencies.requestId?.();
+    const sentMs = Date.now();
     try {
       return await call({
         ...(!settle && { signal: cancellationSignal() }),
         ...(requestId !== undefined && { requestId }),
       });
     } catch (error) {
-      if (error instanceof ProviderError) throw toApplicationFailure(error, info.attempt, limits);
+      if (error instanceof ProviderError) {
+        const made = { number: attemptNumber(earlier), elapsedMs: Date.now() - sentMs };
+        throw toApplicationFailure(error, made, limits);
+      }
       throw error;
     }
   }
@@ -95,17 +101,18 @@ export function createActivities(dependencies: ActivityDependencies) {
     },
 
     /**
-     * Plaid `/item/public_token/exchange`. Single use: an attempt whose answer was lost is followed by at most two
-     * more, and INVALID_PUBLIC_TOKEN is final (`relink_required`).
+     * Plaid `/item/public_token/exchange`. Single use: whether an attempt whose answer was lost is followed by another one is
+     * for the workflow to say, and INVALID_PUBLIC_TOKEN is final (`relink_required`).
      */
-    async exchangePublicToken(request: {
-      userId: string;
-      sealedPublicToken: SealedToken;
-    }): Promise<{ itemId: string; sealedAccessToken: SealedToken }> {
+    async exchangePublicToken(
+      request: { userId: string; sealedPublicToken: SealedToken },
+      earlier = 0,
+    ): Promise<{ itemId: string; sealedAccessToken: SealedToken }> {
       const publicToken = sealer.open('publicToken', request.userId, request.sealedPublicToken);
       const { accessToken, itemId } = await attempt(
         (options) => plaid.exchangePublicToken({ publicToken }, options),
-        { settle: true, attempts: EXCHANGE_ATTEMPTS },
+        earlier,
+        { settle: true, once: true },
       );
       return { itemId, sealedAccessToken: sealer.seal('accessToken', request.userId, accessToken) };
     },
@@ -116,34 +123,43 @@ export function createActivities(dependencies: ActivityDependencies) {
      */
     async createProcessorToken(
       request: { userId: string; sealedAccessToken: SealedToken } & WantedAccount,
+      earlier = 0,
     ): Promise<CreatedProcessorToken> {
       const accessToken = sealer.open('accessToken', request.userId, request.sealedAccessToken);
-      const { itemId, accounts } = await attempt((options) => plaid.getAccounts({ accessToken }, options));
+      const { itemId, accounts } = await attempt(
+        (options) => plaid.getAccounts({ accessToken }, options),
+        earlier,
+      );
       const finding = findAccount(accounts, request);
       if ('problem' in finding) return { itemId, settings, ...finding };
       const { account } = finding;
-      const { processorToken } = await attempt((options) =>
-        plaid.createProcessorToken({ accessToken, accountId: account.accountId }, options),
+      const { processorToken } = await attempt(
+        (options) => plaid.createProcessorToken({ accessToken, accountId: account.accountId }, options),
+        earlier,
       );
       const sealedProcessorToken = sealer.seal('processorToken', request.userId, processorToken);
       return { itemId, settings, account, sealedProcessorToken };
     },
 
-    /** Atomic `POST /plaid/processor-link` with one job. The same call again is at most one more run of the job. */
-    async registerProcessorLink(request: {
-      userId: string;
-      sealedProcessorToken: SealedToken;
-      job: Job;
-    }): Promise<void> {
+    /**
+     * Atomic `POST /plaid/processor-link` with one job. The same call again is at most one more run of the job. That Atomic
+     * has it already is success where an earlier attempt may have made it.
+     */
+    async registerProcessorLink(
+      request: { userId: string; sealedProcessorToken: SealedToken; job: Job },
+      earlier = 0,
+    ): Promise<void> {
       const processorToken = sealer.open('processorToken', request.userId, request.sealedProcessorToken);
       const { userId, job } = request;
       try {
-        await attempt((options) => atomic.registerProcessorLink({ userId, processorToken, job }, options), {
-          settle: true,
-        });
+        await attempt(
+          (options) => atomic.registerProcessorLink({ userId, processorToken, job }, options),
+          earlier,
+          { settle: true, effect: true },
+        );
       } catch (error) {
         // An earlier attempt may have taken effect, its answer lost on the way.
-        if (activityInfo().attempt === 1 || failureClassOf(error) !== 'conflict') throw error;
+        if (attemptNumber(earlier) === 1 || failureClassOf(error) !== 'conflict') throw error;
       }
     },
 
@@ -151,22 +167,29 @@ export function createActivities(dependencies: ActivityDependencies) {
      * The job's result at Atomic. After a webhook any 200 is the result, and a 404 is asked again a few times; by
      * poll, nothing, an empty list or the result of an earlier run is `not_yet`.
      */
-    async fetchJobResult(request: {
-      userId: string;
-      job: Job;
-      via: 'webhook' | 'poll';
-      earlierSha256?: string;
-    }): Promise<FetchedResult> {
+    async fetchJobResult(
+      request: {
+        userId: string;
+        job: Job;
+        via: 'webhook' | 'poll';
+        earlierSha256?: string;
+        /** A webhook says that the job has failed: what is not there now never will be. */
+        failed?: true;
+      },
+      earlier = 0,
+    ): Promise<FetchedResult> {
       const { userId, job, via, earlierSha256 } = request;
-      const answer = await attempt((options) => atomic.fetchJobResult({ userId, job }, options)).catch(
-        (error: unknown): AtomicResult => {
-          // A gateway has said often enough that there is no such path: the job is asked for later.
-          if (failureClassOf(error) === 'not_found' && !isRetryable(error)) return { kind: 'none' };
-          throw error;
-        },
-      );
+      const answer = await attempt(
+        (options) => atomic.fetchJobResult({ userId, job }, options),
+        earlier,
+      ).catch((error: unknown): AtomicResult => {
+        // A gateway has said often enough that there is no such path: the job is asked for later.
+        if (failureClassOf(error) === 'not_found' && !isRetryable(error)) return { kind: 'none' };
+        throw error;
+      });
+      if (answer.kind === 'none' && request.failed) throw permanentFailure('provider_rejected');
       if (answer.kind === 'none') {
-        if (via === 'webhook' && activityInfo().attempt < NOT_YET_ATTEMPTS) {
+        if (via === 'webhook' && attemptNumber(earlier) < NOT_YET_ATTEMPTS) {
           throw ApplicationFailure.retryable('Atomic has no result yet.', 'provider_unavailable');
         }
         return { kind: 'not_yet' };
@@ -182,9 +205,10 @@ export function createActivities(dependencies: ActivityDependencies) {
      */
     async inspectItem(
       request: { userId: string; sealedAccessToken: SealedToken; lacksConsent?: boolean } & WantedAccount,
+      earlier = 0,
     ): Promise<ItemInspection> {
       const accessToken = sealer.open('accessToken', request.userId, request.sealedAccessToken);
-      const item = await attempt((options) => plaid.getItem({ accessToken }, options));
+      const item = await attempt((options) => plaid.getItem({ accessToken }, options), earlier);
       const historyReady =
         item.lastWebhookCode !== undefined && HISTORY_WEBHOOK_CODES.includes(item.lastWebhookCode);
       const inspection = { itemId: item.itemId, historyReady };
@@ -195,7 +219,7 @@ export function createActivities(dependencies: ActivityDependencies) {
       }
       if (request.lacksConsent && item.consentedProducts?.includes(NEEDED_PRODUCT) === false)
         return { ...inspection, needsAttention: CONSENT_REQUIRED };
-      const { accounts } = await attempt((options) => plaid.getAccounts({ accessToken }, options));
+      const { accounts } = await attempt((options) => plaid.getAccounts({ accessToken }, options), earlier);
       return { ...inspection, finding: findAccount(accounts, request) };
     },
 
@@ -205,27 +229,55 @@ export function createActivities(dependencies: ActivityDependencies) {
      */
     async createRepairLinkToken(
       request: { userId: string; sealedAccessToken: SealedToken; lacksConsent?: boolean } & LinkAppearance,
+      earlier = 0,
     ): Promise<{ sealedLinkToken: SealedToken; expiration: string }> {
       const { userId, sealedAccessToken, lacksConsent = false, ...appearance } = request;
       const accessToken = sealer.open('accessToken', userId, sealedAccessToken);
-      const { linkToken, expiration } = await attempt((options) =>
-        plaid.createUpdateLinkToken(
-          { userId, accessToken, asksConsent: lacksConsent, ...appearance },
-          options,
-        ),
+      const { linkToken, expiration } = await attempt(
+        (options) =>
+          plaid.createUpdateLinkToken(
+            { userId, accessToken, asksConsent: lacksConsent, ...appearance },
+            options,
+          ),
+        earlier,
       );
       return { sealedLinkToken: sealer.seal('linkToken', userId, linkToken), expiration };
     },
 
     /** Atomic `DELETE /plaid/processor-link`. Nothing there is a success. */
-    async removeProcessorLink(request: { userId: string }): Promise<void> {
-      await attempt((options) => atomic.removeProcessorLink(request, options), UNDO);
+    async removeProcessorLink(request: { userId: string }, earlier = 0): Promise<void> {
+      await attempt((options) => atomic.removeProcessorLink(request, options), earlier, UNDO);
     },
 
     /** Plaid `/item/remove`. An Item that is gone is a success. */
-    async removeItem(request: { userId: string; sealedAccessToken: SealedToken }): Promise<void> {
+    async removeItem(
+      request: { userId: string; sealedAccessToken: SealedToken },
+      earlier = 0,
+    ): Promise<void> {
       const accessToken = sealer.open('accessToken', request.userId, request.sealedAccessToken);
-      await attempt((options) => plaid.removeItem({ accessToken }, options), UNDO);
+      await attempt((options) => plaid.removeItem({ accessToken }, options), earlier, UNDO);
+    },
+
+    /** The link's tokens under the first key: sealed again, so that older keys leave open histories. */
+    async resealTokens({
+      userId,
+      sealedAccessToken,
+      sealedProcessorToken,
+    }: {
+      userId: string;
+      sealedAccessToken?: SealedToken;
+      sealedProcessorToken?: SealedToken;
+    }): Promise<{ sealedAccessToken?: SealedToken; sealedProcessorToken?: SealedToken }> {
+      const reseal = (kind: TokenKind, sealed: SealedToken) =>
+        sealer.seal(kind, userId, sealer.open(kind, userId, sealed));
+      return {
+        ...(sealedAccessToken !== undefined && {
+          sealedAccessToken: reseal('accessToken', sealedAccessToken),
+        }),
+        ...(sealedProcessorToken !== undefined && {
+          sealedProcessorToken: reseal('processorToken', sealedProcessorToken),
+        }),
+      };
     },
 
     /** Posts one event to `NOTIFY_URL` as a Standard Webhook. */
@@ -233,6 +285,11 @@ export function createActivities(dependencies: ActivityDependencies) {
       await dependencies.postNotification(event, { signal: cancellationSignal() });
     },
   };
+}
+
+/** Of all attempts at a step, from 1: Temporal counts those of the running activity alone. */
+function attemptNumber(earlier: number): number {
+  return earlier + activityInfo().attempt;
 }
 
 export type Activities = ReturnType<typeof createActivities>;

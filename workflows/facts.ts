@@ -14,9 +14,15 @@ export interface JobFacts extends Omit<JobView, 'error'> {
   /** Of the newest result's raw body: a poll must not take it for the result of the next run. */
   sha256?: string;
   /** A webhook says that there is a result, and it has not been looked at since. */
-  hinted?: true;
+  hint?: Hint;
   /** Why it failed. */
   reason?: Reason;
+}
+
+/** What a webhook of Atomic's says beside that a job has ended. */
+export interface Hint {
+  eventTime?: string;
+  failed?: true;
 }
 
 export interface LinkFacts {
@@ -32,6 +38,8 @@ export interface LinkFacts {
   madeItem: boolean;
   /** Undo: Atomic may hold a registration. Set before the first one is tried. */
   mayBeRegistered: boolean;
+  /** When a registration was sent that may have reached Atomic unheard, and may still. */
+  unheardRegistrationAt?: string;
   /** Atomic has answered a registration with the present processor token, one way or the other. */
   registered: boolean;
   /** Atomic has taken a registration of this link at least once. */
@@ -92,10 +100,12 @@ export type LinkEvent =
   | { type: 'job_requested'; job: Job }
   | { type: 'registration_begun'; job: Job }
   | { type: 'job_registered'; job: Job }
-  | { type: 'webhook_came'; job: Job }
-  | { type: 'fetch_started'; job: Job; via: 'webhook' | 'poll' }
+  /** How a registration ended is not known: it was sent so long ago. */
+  | { type: 'registration_unheard'; sentMs: number }
+  | { type: 'webhook_came'; job: Job; hint: Hint }
+  | { type: 'fetch_started'; job: Job }
   | { type: 'result_missing'; job: Job }
-  | { type: 'job_completed'; job: Job; via: 'webhook' | 'poll'; sha256: string }
+  | { type: 'job_completed'; job: Job; via: 'webhook' | 'poll'; sha256: string; eventTime?: string }
   | { type: 'job_failed'; job: Job; reason: Reason }
   | { type: 'stalled'; step: string; reason: Reason }
   | { type: 'resumed'; step: string }
@@ -110,11 +120,14 @@ export type LinkEvent =
   | { type: 'item_lost'; reason: Reason }
   | { type: 'account_revoked' }
   | { type: 'account_withdrawn' }
+  | { type: 'tokens_resealed'; sealedAccessToken?: SealedToken; sealedProcessorToken?: SealedToken }
   | { type: 'permission_revoked' }
   | { type: 'warning_heard'; warning: NonNullable<LinkView['warning']> }
   | { type: 'warned'; warning: NonNullable<LinkView['warning']> }
   | { type: 'ending'; failure?: Reason }
   | { type: 'ended' };
+
+export type EventOf<T extends LinkEvent['type']> = Extract<LinkEvent, { type: T }>;
 
 /** A link of which nothing has been done yet. `createdAt` is ISO 8601. */
 export function newLink(

@@ -1,9 +1,11 @@
 import { CancellationScope, condition } from '@temporalio/workflow';
+import type { Activities } from '../activities';
 import type { Job } from '../src/contract/jobs';
 import type { LinkRun } from './link-run';
 import { nextJobStep, nextStep } from './next-step';
 import { nextPollMs } from './poll-schedule';
-import { failureOf } from './step-failure';
+import { failureOf, mayHaveHappenedMs, type StepFailure } from './step-failure';
+import { stepsOf } from './steps';
 
 /** Step 3: Atomic `POST /plaid/processor-link` for one job. Side by side with the other job's. */
 export async function registerProcessorLink(link: LinkRun, job: Job): Promise<void> {
@@ -14,15 +16,35 @@ export async function registerProcessorLink(link: LinkRun, job: Job): Promise<vo
   link.apply({ type: 'registration_begun', job });
   await link.during(['step', 'settling'], async () => {
     try {
-      await link.setup.registerProcessorLink({ userId, sealedProcessorToken, job });
+      await registering(link).registerProcessorLink({ userId, sealedProcessorToken, job });
       if (isMeant()) link.apply({ type: 'job_registered', job });
     } catch (error) {
       const failure = failureOf(error);
+      // Cancelled, or given up: an attempt may have been under way at the last moment.
+      if (!failure || !isDefinite(failure)) link.apply({ type: 'registration_unheard', sentMs: 0 });
       if (!failure) throw error;
       if (isMeant() && nextStep(link.facts) === 'stay_linked')
         link.apply({ type: 'job_failed', job, reason: failure });
     }
   });
+}
+
+/** The step, with a note of each attempt that may have reached Atomic unheard. */
+function registering(link: LinkRun): Activities {
+  return stepsOf('setup', {
+    stalled(step, reason) {
+      const sentMs = mayHaveHappenedMs(reason);
+      if (sentMs !== undefined) link.apply({ type: 'registration_unheard', sentMs });
+      link.stalled(step, reason);
+    },
+    resumed: (step) => link.resumed(step),
+    configurationWaitMs: () => link.configurationWaitMs(),
+  });
+}
+
+/** Atomic has said no, and meant it. */
+function isDefinite(failure: StepFailure): boolean {
+  return failure.nonRetryable && mayHaveHappenedMs(failure) === undefined;
 }
 
 /** Step 4: waits until the webhook comes, and polls where it does not; a job whose last poll is past has timed out. */
@@ -47,9 +69,9 @@ export async function waitForWebhook(link: LinkRun, job: Job): Promise<void> {
 
 /** Step 5: Atomic's result, because a webhook says that it is there or because it is time to ask. */
 export async function fetchJobResult(link: LinkRun, job: Job, via: 'webhook' | 'poll'): Promise<void> {
-  const { run, sha256: earlierSha256 } = link.facts.jobs[job] ?? {};
+  const { run, sha256: earlierSha256, hint } = link.facts.jobs[job] ?? {};
   const isCurrent = () => link.facts.jobs[job]?.run === run;
-  link.apply({ type: 'fetch_started', job, via });
+  link.apply({ type: 'fetch_started', job });
   await link.during(['step'], async () => {
     const scope = new CancellationScope();
     const fetching = scope.run(() =>
@@ -58,6 +80,7 @@ export async function fetchJobResult(link: LinkRun, job: Job, via: 'webhook' | '
         job,
         via,
         ...(earlierSha256 !== undefined && { earlierSha256 }),
+        ...(hint?.failed && { failed: true }),
       }),
     );
     // The job may be asked for again, or the account withdrawn, while the answer is under way: it is of no use then.
@@ -66,15 +89,18 @@ export async function fetchJobResult(link: LinkRun, job: Job, via: 'webhook' | '
       const fetched = await Promise.race([fetching, overtaken]);
       if (!fetched) fetching.catch(() => undefined);
       else if (fetched.kind === 'not_yet') link.apply({ type: 'result_missing', job });
-      else link.complete(job, via, fetched);
+      else {
+        const { result, sha256 } = fetched;
+        const { eventTime } = hint ?? {};
+        link.complete(result, { job, via, sha256, ...(eventTime !== undefined && { eventTime }) });
+      }
     } catch (error) {
       const failure = failureOf(error);
       if (!failure) throw error;
       if (!isCurrent()) return;
       // What may pass is polled for again; what cannot fails the job, and a later webhook may still complete it.
-      link.apply(
-        failure.nonRetryable ? { type: 'job_failed', job, reason: failure } : { type: 'result_missing', job },
-      );
+      const isFinal = failure.nonRetryable || failure.code === 'configuration_error';
+      link.apply(isFinal ? { type: 'job_failed', job, reason: failure } : { type: 'result_missing', job });
     } finally {
       scope.cancel();
     }

@@ -1,4 +1,4 @@
-import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, sleep, workflowInfo } from '@temporalio/workflow';
 import { linkError } from '../src/contract/failures';
 import { JOBS, type Job } from '../src/contract/jobs';
 import type { LinkView } from '../src/contract/schemas';
@@ -10,7 +10,7 @@ import type {
   LinkSettings,
   ProcessorLinkInput,
 } from '../src/contract/workflow';
-import { type LinkEvent, type LinkFacts, newLink } from './facts';
+import { type EventOf, type LinkEvent, type LinkFacts, newLink } from './facts';
 import { viewOf } from './link-view';
 import { describe, publish } from './operator-view';
 import { Outbox } from './outbox';
@@ -38,6 +38,7 @@ export class LinkRun {
   readonly result = stepsOf('result', this);
   readonly interactive = stepsOf('interactive');
   readonly cleanup = stepsOf('cleanup', this);
+  readonly precaution = stepsOf('precaution');
   /** The run makes way for the next one. */
   stopping = false;
 
@@ -48,7 +49,8 @@ export class LinkRun {
   private readonly results: Partial<Record<Job, unknown>> = {};
   private readonly outbox: Outbox;
   private readonly underWay: Record<Work, number> = { step: 0, settling: 0 };
-  private isLong = false;
+  private isOver = false;
+  private isAging = false;
 
   constructor(
     readonly input: ProcessorLinkInput,
@@ -67,7 +69,9 @@ export class LinkRun {
   /** What the next run is started with. */
   carry(): [ProcessorLinkInput, Carried, ...unknown[]] {
     const carried: Carried = { facts: this.known, inbox: this.inbox.carry() };
-    return [this.input, carried, ...JOBS.map((job) => this.results[job] ?? null)];
+    const { sealedPublicToken, sealedAccessToken, ...input } = this.input;
+    const token = this.known.sealedAccessToken === undefined && { sealedPublicToken };
+    return [{ ...input, ...token }, carried, ...JOBS.map((job) => this.results[job] ?? null)];
   }
 
   get facts(): LinkFacts {
@@ -122,9 +126,9 @@ export class LinkRun {
   }
 
   /** Keeps a result, which completes its job. */
-  complete(job: Job, via: 'webhook' | 'poll', { result, sha256 }: { result: unknown; sha256: string }): void {
-    this.results[job] = result;
-    this.apply({ type: 'job_completed', job, via, sha256 });
+  complete(result: unknown, completed: Omit<EventOf<'job_completed'>, 'type'>): void {
+    this.results[completed.job] = result;
+    this.apply({ type: 'job_completed', ...completed });
   }
 
   /** As {@link Onlooker}: a step is being tried again. */
@@ -134,6 +138,10 @@ export class LinkRun {
 
   resumed(step: string): void {
     this.apply({ type: 'resumed', step });
+  }
+
+  async configurationWaitMs(): Promise<number> {
+    return (await this.readSettings()).configurationWaitMs;
   }
 
   /** Does work that others wait for. */
@@ -157,12 +165,29 @@ export class LinkRun {
    * leaves no trace in it, so that a run that went by what it saw meanwhile would not replay.
    */
   noteLength(): void {
-    this.isLong ||= workflowInfo().continueAsNewSuggested;
+    this.isOver ||= workflowInfo().continueAsNewSuggested;
   }
 
-  /** The history has grown long, and nothing is under way: the moment for the next run. */
+  /** The run is to make way as soon as it can. */
+  renew(): void {
+    this.isOver = true;
+  }
+
+  /** The run has grown long or old, and nothing is under way: the moment for the next one. */
   get shouldMakeWay(): boolean {
-    return this.isLong && this.underWay.step === 0;
+    return this.isOver && this.underWay.step === 0;
+  }
+
+  /** Makes way when the run has come of age. Counts once, from the first call. */
+  async limitAge(): Promise<void> {
+    if (this.isAging) return;
+    this.isAging = true;
+    const { runMaxAgeMs } = await this.readSettings();
+    const age = sleep(runMaxAgeMs, { summary: 'the run continues as new' });
+    void age.then(
+      () => this.renew(),
+      () => undefined,
+    );
   }
 
   /** The caller will hear of everything. */

@@ -30,6 +30,7 @@ import { failureOf } from './step-failure';
 
 const atomicWebhook = defineSignal<[AtomicWebhookSignal]>(SIGNALS.atomicWebhook);
 const plaidWebhook = defineSignal<[PlaidWebhookSignal]>(SIGNALS.plaidWebhook);
+const renew = defineSignal(SIGNALS.renew);
 const getLink = defineQuery<LinkView>(QUERIES.getLink);
 const getJobResult = defineQuery<JobReport | null, [Job]>(QUERIES.getJobResult);
 const runJob = defineUpdate<LinkView, [RunJobUpdate]>(UPDATES.runJob);
@@ -62,6 +63,10 @@ export function handleMessages(link: LinkRun): void {
     },
     { description: "Plaid's webhook about the Item" },
   );
+
+  setQuickHandler(renew, () => link.renew(), {
+    description: 'Continue as new: old results and old keys leave the open history',
+  });
 
   setHandler(
     runJob,

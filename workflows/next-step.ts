@@ -36,8 +36,18 @@ export function nextJobStep(link: LinkFacts, job: Job): JobStep {
   if (facts.state === 'pending') return nextStep(link) === 'stay_linked' ? 'register' : 'rest';
   // Of a job that Atomic was never asked for there is nothing to fetch, whatever a webhook says.
   const hasRun = facts.state === 'registered' || (isSettled(facts.state) && facts.registeredAt !== undefined);
-  if (facts.hinted && hasRun) return 'fetch_result';
+  if (facts.hint && hasRun) return 'fetch_result';
   return facts.state === 'registered' ? 'wait_for_webhook' : 'rest';
+}
+
+/** An event so much older than the registration is of an earlier run, or of an earlier link. */
+const STALE_AFTER_MS = 5 * 60_000;
+
+/** What the job's webhook counts as: one about an earlier run says no more than a poll would. */
+export function viaOf(link: LinkFacts, job: Job): 'webhook' | 'poll' {
+  const { hint, registeredAt } = link.jobs[job] ?? {};
+  if (hint?.eventTime === undefined || registeredAt === undefined) return 'webhook';
+  return Date.parse(registeredAt) - Date.parse(hint.eventTime) > STALE_AFTER_MS ? 'poll' : 'webhook';
 }
 
 /** Why nothing is left that the link could do; undefined while there is. */

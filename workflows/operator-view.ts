@@ -4,8 +4,10 @@ import { log, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@t
 import type { FailureCode } from '../src/contract/failures';
 import { JOBS } from '../src/contract/jobs';
 import { SEARCH_ATTRIBUTES } from '../src/contract/names';
+import { isFinal } from '../src/contract/states';
 import { jobsOf, type LinkFacts } from './facts';
 import { listedStateOf, stateOf, troubleOf } from './link-view';
+import { provenance } from './step-failure';
 
 const LINK_STATE = defineSearchAttributeKey(SEARCH_ATTRIBUTES.linkState, 'KEYWORD');
 const LINK_STATE_SINCE = defineSearchAttributeKey(SEARCH_ATTRIBUTES.linkStateSince, 'DATETIME');
@@ -13,15 +15,54 @@ const LINK_ERROR = defineSearchAttributeKey(SEARCH_ATTRIBUTES.linkError, 'KEYWOR
 const LINK_JOBS = defineSearchAttributeKey(SEARCH_ATTRIBUTES.linkJobs, 'KEYWORD_LIST');
 const PLAID_ITEM_ID = defineSearchAttributeKey(SEARCH_ATTRIBUTES.plaidItemId, 'KEYWORD');
 
+/** Three lines: what stands and since when; why; what comes next, and whose move it is. */
 export function describe(link: LinkFacts): void {
+  setCurrentDetails(detailsOf(link).join('\n\n'));
+}
+
+export function detailsOf(link: LinkFacts): string[] {
+  const jobs = JOBS.flatMap((job) => (link.jobs[job] ? [`${job}: ${link.jobs[job].state}`] : []));
+  const account = link.account ? `, account ${link.account.accountId}` : '';
+  return [
+    `**${stateOf(link)}** since ${link.stateSince}${account}; ${jobs.join(', ')}`,
+    `Why: ${whyOf(link)}`,
+    `Next: ${nextMoveOf(link)}`,
+  ];
+}
+
+function whyOf(link: LinkFacts): string {
+  const job = JOBS.find((one) => link.jobs[one]?.reason !== undefined);
+  const reason = troubleOf(link) ?? (job && link.jobs[job]?.reason);
+  if (!reason) return 'nothing is wrong';
+  const source = provenance(reason);
+  const subject = troubleOf(link) ? '' : `${job}: `;
+  return `${subject}${reason.code}${source === '' ? '' : ` (${source})`}`;
+}
+
+function nextMoveOf(link: LinkFacts): string {
   const trouble = troubleOf(link);
-  const lines = [`**${stateOf(link)}**${trouble ? `: ${trouble.code}` : ''}`];
-  if (link.account) lines.push(`account ${link.account.accountId}`);
-  for (const job of JOBS) {
-    const facts = link.jobs[job];
-    if (facts) lines.push(`${job}: ${facts.state}`);
+  if (trouble?.code === 'configuration_error' && !isFinal(stateOf(link)))
+    return 'an operator mends keys or set-up; it is tried again every 10 minutes at the latest';
+  const state = stateOf(link);
+  if (trouble && state !== 'needs_attention' && !isFinal(state))
+    return 'it is tried again by itself; see the pending activities';
+  switch (state) {
+    case 'exchanging':
+    case 'creating_processor_token':
+    case 'registering':
+      return 'a step is under way';
+    case 'waiting':
+      return "Atomic's webhook is awaited; it is asked when that is overdue";
+    case 'linked':
+      return 'nothing, until a job is asked for, a webhook comes or the link is removed';
+    case 'needs_attention':
+      return 'the user acts in Link, in update mode';
+    case 'unlinking':
+      return 'what is held at Atomic and Plaid is removed, however long that takes';
+    case 'unlinked':
+    case 'failed':
+      return 'nothing: the link has ended';
   }
-  setCurrentDetails(lines.join('\n\n'));
 }
 
 /**

@@ -5,6 +5,7 @@ import {
   condition,
   continueAsNew,
   isCancellation,
+  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import { JOBS, type Job } from '../src/contract/jobs';
@@ -15,10 +16,17 @@ import { inspectItem, signInNeeded } from './inspect-item';
 import { fetchJobResult, registerProcessorLink, waitForWebhook } from './job-steps';
 import { type Carried, LinkRun } from './link-run';
 import { handleMessages } from './messages';
-import { lossOf, nextJobStep, nextStep } from './next-step';
+import { lossOf, nextJobStep, nextStep, viaOf } from './next-step';
 import { nextPollMs } from './poll-schedule';
-import { failureOf, linkFailure, type Reason } from './step-failure';
+import { failureOf, linkFailure, mayHaveHappenedMs, type Reason } from './step-failure';
 
+/**
+ * Between attempts at the exchange that may have reached Plaid, of which there are one more than pauses. Those that cannot
+ * have reached it are made under the step's own budget.
+ */
+const EXCHANGE_PAUSES_MS = [15_000, 120_000];
+/** So long after it was sent, a request has either arrived or never will. */
+const LATEST_ARRIVAL_MS = 30_000;
 /** While the user has to act, the Item is looked at after so long, then at intervals that double up to a day. */
 const FIRST_LOOK_AFTER_MS = 15 * 60_000;
 /** How often Plaid is asked whether the history is in: 30 s, doubling, to 10 minutes. */
@@ -46,6 +54,7 @@ export async function processorLink(
   try {
     await link.story.run(async () => {
       await stayLinked(link);
+      await resealTokens(link);
       await close();
     });
     return await continueAsNew<typeof processorLink>(...link.carry());
@@ -92,9 +101,11 @@ async function followLink(link: LinkRun): Promise<void> {
         await withdrawAccount(link);
         break;
       case 'wait_for_user':
+        await link.limitAge();
         await waitForUser(link);
         break;
       case 'stay_linked':
+        await link.limitAge();
         await condition(() => link.shouldMakeWay || nextStep(link.facts) !== step);
         break;
       case 'fail':
@@ -117,7 +128,7 @@ async function followJob(link: LinkRun, job: Job): Promise<void> {
         await waitForWebhook(link, job);
         break;
       case 'fetch_result':
-        await fetchJobResult(link, job, 'webhook');
+        await fetchJobResult(link, job, viaOf(link.facts, job));
         break;
       case 'rest':
         break;
@@ -134,8 +145,17 @@ async function exchangePublicToken(link: LinkRun): Promise<void> {
       'internal_error',
     );
   await link.during(['settling'], async () => {
-    const exchanged = await link.exchange.exchangePublicToken({ userId, sealedPublicToken });
-    link.apply({ type: 'exchanged', ...exchanged });
+    for (let unheard = 1; ; unheard += 1) {
+      try {
+        const exchanged = await link.exchange.exchangePublicToken({ userId, sealedPublicToken });
+        link.apply({ type: 'exchanged', ...exchanged });
+        return;
+      } catch (error) {
+        const pauseMs = EXCHANGE_PAUSES_MS[unheard - 1];
+        if (pauseMs === undefined || mayHaveHappenedMs(failureOf(error)) === undefined) throw error;
+        await sleep(pauseMs, { summary: 'the exchange again, whose answer was lost' });
+      }
+    }
   });
   link.inbox.readEarly();
 }
@@ -210,7 +230,7 @@ async function waitForUser(link: LinkRun): Promise<void> {
 async function withdrawAccount(link: LinkRun): Promise<void> {
   link.apply({ type: 'attention_needed', code: 'access_revoked' });
   await condition(() => link.isSettledDown);
-  if (link.facts.mayBeRegistered) await link.cleanup.removeProcessorLink({ userId: link.facts.userId });
+  if (link.facts.mayBeRegistered) await removeProcessorLink(link);
   link.apply({ type: 'account_withdrawn' });
 }
 
@@ -219,12 +239,47 @@ async function unlink(link: LinkRun, failure: Reason | undefined): Promise<void>
   link.apply({ type: 'ending', ...(failure && { failure }) });
   await condition(() => link.isSettledDown);
   const { userId, mayBeRegistered, madeItem, sealedAccessToken } = link.facts;
-  if (mayBeRegistered) await link.cleanup.removeProcessorLink({ userId });
+  if (mayBeRegistered) await removeProcessorLink(link);
+  // An operator may have reset the run, which then knows nothing of what it did before.
+  else if (failure) await link.precaution.removeProcessorLink({ userId }).catch(ignoreFailure);
   if (madeItem && sealedAccessToken !== undefined) {
     if (failure || (await link.readSettings()).removeItemOnUnlink)
       await link.cleanup.removeItem({ userId, sealedAccessToken });
   }
   link.apply({ type: 'ended' });
+}
+
+/** Atomic `DELETE /plaid/processor-link`, again where a registration may have arrived since. */
+async function removeProcessorLink(link: LinkRun): Promise<void> {
+  const { userId, unheardRegistrationAt } = link.facts;
+  const arrivedMs = Date.parse(unheardRegistrationAt ?? '') + LATEST_ARRIVAL_MS;
+  const mayArrive = arrivedMs > Date.now();
+  await link.cleanup.removeProcessorLink({ userId });
+  if (!mayArrive) return;
+  const leftMs = Math.max(arrivedMs - Date.now(), 1);
+  await sleep(leftMs, { summary: 'a registration may still arrive' });
+  await link.cleanup.removeProcessorLink({ userId });
+}
+
+/** Tokens under the first key, so that the next run begins without older ones. What cannot be sealed again goes as it is. */
+async function resealTokens(link: LinkRun): Promise<void> {
+  const { userId, sealedAccessToken, sealedProcessorToken } = link.facts;
+  if (sealedAccessToken === undefined) return;
+  try {
+    const resealed = await link.interactive.resealTokens({
+      userId,
+      sealedAccessToken,
+      ...(sealedProcessorToken !== undefined && { sealedProcessorToken }),
+    });
+    link.apply({ type: 'tokens_resealed', ...resealed });
+  } catch (error) {
+    ignoreFailure(error);
+  }
+}
+
+/** A step that failed is let be; a cancellation, or a bug, is not. */
+function ignoreFailure(error: unknown): void {
+  if (!failureOf(error)) throw error;
 }
 
 /** The id of a workflow is its user's: an input for another one would mix up what belongs to whom. */

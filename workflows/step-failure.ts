@@ -40,6 +40,11 @@ export function mayBeTriedAgain(error: unknown): boolean {
   );
 }
 
+/** Whether the call that failed may have taken effect, and how long ago it was sent; undefined when it cannot have. */
+export function mayHaveHappenedMs(failure: Reason | undefined): number | undefined {
+  return failure?.details?.mayHaveHappenedMs;
+}
+
 /** `plaid: INSTITUTION_DOWN, request abc`: what an operator looks for at the provider. Empty where no provider spoke. */
 export function provenance({ details }: Reason): string {
   if (!details) return '';

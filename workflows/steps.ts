@@ -17,23 +17,29 @@ const HOUR_MS = 60 * MINUTE_MS;
 interface Budget {
   /** From the first attempt to the end of the last one; without it there is no end. */
   totalMs?: number;
+  /** Waits for an operator at most so long; else as long as the settings say, beside the total. */
+  configurationMs?: number;
   /** Failures that may pass and that the link shows meanwhile. */
   shows: readonly FailureCode[];
+  /** However it fails, there is no second attempt. */
+  once?: true;
 }
 
 const PASSING: readonly FailureCode[] = ['provider_unavailable', 'bank_unavailable', 'configuration_error'];
 
 const BUDGETS = {
-  /** The public token lives 30 minutes; the activity itself stops after three attempts without an answer. */
-  exchange: { totalMs: 30 * MINUTE_MS, shows: [] },
+  /** The public token lives 30 minutes. */
+  exchange: { totalMs: 30 * MINUTE_MS, configurationMs: 25 * MINUTE_MS, shows: PASSING },
   /** A bank may be down for a day before the link is given up. */
   setup: { totalMs: 24 * HOUR_MS, shows: PASSING },
   /** A result that cannot be read now is polled for later. */
-  result: { totalMs: HOUR_MS, shows: [] },
+  result: { totalMs: HOUR_MS, shows: ['configuration_error'] },
   /** Somebody waits for the answer. */
   interactive: { totalMs: 20_000, shows: [] },
   /** What was registered or made must go, however long that takes. */
   cleanup: { shows: [...PASSING, 'provider_rejected'] },
+  /** What is very likely not there. */
+  precaution: { shows: [], once: true },
   /** Standard Webhooks are retried for a day. */
   notification: { totalMs: 24 * HOUR_MS, shows: [] },
 } as const satisfies Record<string, Budget>;
@@ -42,6 +48,8 @@ const BUDGETS = {
 export interface Onlooker {
   stalled(step: string, reason: Reason): void;
   resumed(step: string): void;
+  /** How long a step waits for an operator, in milliseconds. */
+  configurationWaitMs(): Promise<number>;
 }
 
 type Step = keyof Activities;
@@ -66,25 +74,30 @@ export function stepsOf(budget: keyof typeof BUDGETS, onlooker?: Onlooker): Acti
 async function perform<S extends Step>(
   step: S,
   request: Request<S>,
-  { totalMs, shows }: Budget,
+  budget: Budget,
   onlooker: Onlooker | undefined,
 ): Promise<Answer<S>> {
   const subject = subjectOf(request);
   const name = subject === undefined ? step : `${step} ${subject}`;
-  const endMs = totalMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + totalMs;
+  const limit = new TimeLimit(budget);
   let shown: FailureCode | undefined;
+  let attempts = 0;
   try {
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      const activity = proxyActivities<Activities>(optionsOf(budget, limit.leftMs, shown, subject))[step];
       try {
-        const options = optionsOf(endMs - Date.now(), shows, shown, subject);
-        return await call(proxyActivities<Activities>(options)[step], request);
+        return await call<S>(activity, attempts === 0 ? request : [...request, attempts]);
       } catch (error) {
         const failure = failureOf(error);
         if (!failure || !mayBeTriedAgain(error)) throw error;
+        attempts = failure.details?.attempts ?? attempts + 1;
         shown = failure.code;
         onlooker?.stalled(name, failure);
+        if (failure.code === 'configuration_error')
+          limit.waitForOperator(await onlooker?.configurationWaitMs());
+        else limit.goOn();
         const delayMs = Math.max(failure.details?.retryDelayMs ?? 0, pauseMs);
-        if (Date.now() + delayMs >= endMs) throw error;
+        if (delayMs >= limit.leftMs) throw error;
         await sleep(delayMs, { summary: `${name} again` });
       }
     }
@@ -93,16 +106,48 @@ async function perform<S extends Step>(
   }
 }
 
+/** Until when a step may be tried. While it waits for an operator, its own time stands still. */
+class TimeLimit {
+  private endMs: number;
+  private waiting: { sinceMs: number; endMs: number } | undefined;
+
+  constructor(private readonly budget: Budget) {
+    this.endMs = Date.now() + (budget.totalMs ?? Number.POSITIVE_INFINITY);
+  }
+
+  get leftMs(): number {
+    return (this.waiting?.endMs ?? this.endMs) - Date.now();
+  }
+
+  /** Of a budget without an end the wait has none either. */
+  waitForOperator(waitMs = 0): void {
+    if (this.budget.totalMs === undefined) return;
+    const sinceMs = Date.now();
+    this.waiting ??= { sinceMs, endMs: sinceMs + Math.min(waitMs, this.budget.configurationMs ?? waitMs) };
+  }
+
+  goOn(): void {
+    // What has a time of its own, as a public token has, gets no more of it.
+    if (this.waiting && this.budget.configurationMs === undefined)
+      this.endMs += Date.now() - this.waiting.sinceMs;
+    this.waiting = undefined;
+  }
+}
+
 function optionsOf(
+  { shows, once }: Budget,
   leftMs: number,
-  shows: readonly FailureCode[],
   shown: FailureCode | undefined,
   subject: string | undefined,
 ): ActivityOptions {
   return {
     startToCloseTimeout: START_TO_CLOSE,
     ...(Number.isFinite(leftMs) && { scheduleToCloseTimeout: leftMs }),
-    retry: { ...BACKOFF, nonRetryableErrorTypes: shows.filter((code) => code !== shown) },
+    retry: {
+      ...BACKOFF,
+      nonRetryableErrorTypes: shows.filter((code) => code !== shown),
+      ...(once && { maximumAttempts: 1 }),
+    },
     // Once begun, a call is waited for even while unlinking: its outcome decides what has to be undone.
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     ...(subject !== undefined && { summary: subject }),
@@ -116,6 +161,6 @@ function subjectOf([request]: readonly unknown[]): string | undefined {
 }
 
 /** A proxied activity is typed by its step; this is the one place that ties the two together again. */
-function call<S extends Step>(activity: unknown, request: Request<S>): Promise<Answer<S>> {
-  return (activity as (...args: Request<S>) => Promise<Answer<S>>)(...request);
+function call<S extends Step>(activity: unknown, request: readonly unknown[]): Promise<Answer<S>> {
+  return (activity as (...args: readonly unknown[]) => Promise<Answer<S>>)(...request);
 }

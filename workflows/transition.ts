@@ -2,11 +2,14 @@
 import type { FailureCode } from '../src/contract/failures';
 import { JOBS, type Job } from '../src/contract/jobs';
 import { isSettled } from '../src/contract/states';
-import type { JobFacts, LinkEvent, LinkFacts } from './facts';
+import type { EventOf, Hint, JobFacts, LinkEvent, LinkFacts } from './facts';
 import { listedStateOf } from './link-view';
+import type { Reason } from './step-failure';
 
 const QUIET: readonly LinkEvent['type'][] = [
   'registration_begun',
+  'registration_unheard',
+  'tokens_resealed',
   'webhook_came',
   'look_wanted',
   'warning_heard',
@@ -24,7 +27,7 @@ export function isQuiet({ type }: LinkEvent): boolean {
 
 /** The link after an event at `at`, ISO 8601. An event that means nothing now returns the very same facts. */
 export function transition(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {
-  const next = link.ending ? applyWhileEnding(link, event) : apply(link, event, at);
+  const next = link.ending ? applyWhileEnding(link, event, at) : apply(link, event, at);
   if (next === link || isQuiet(event)) return next;
   const stateSince = listedStateOf(next) === listedStateOf(link) ? link.stateSince : at;
   return { ...next, stateSince, updatedAt: at };
@@ -60,14 +63,18 @@ function apply(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {
         accepted: true,
       };
     }
+    case 'registration_unheard':
+      return { ...link, unheardRegistrationAt: new Date(Date.parse(at) - event.sentMs).toISOString() };
     case 'webhook_came': {
       const job = link.jobs[event.job];
-      return !job || job.hinted ? link : withJob(link, event.job, { ...job, hinted: true });
+      return job && isNewer(event.hint, job.hint)
+        ? withJob(link, event.job, { ...job, hint: event.hint })
+        : link;
     }
     case 'fetch_started': {
       const job = link.jobs[event.job];
       if (!job) return link;
-      const looked = event.via === 'webhook' ? without(job, 'hinted') : job;
+      const looked = without(job, 'hint');
       return moveJob(withJob(link, event.job, looked), event.job, 'registered', 'fetching');
     }
     case 'result_missing':
@@ -75,12 +82,16 @@ function apply(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {
     case 'job_completed': {
       const known: JobFacts = link.jobs[event.job] ?? { state: 'completed', run: 1 };
       const job = without(known, 'reason');
-      const { via, sha256 } = event;
+      const { via, sha256, eventTime } = event;
+      // An old event that brings the same again is no news.
+      const isOld = eventTime !== undefined && Date.parse(eventTime) <= Date.parse(job.completedAt ?? '');
+      if (job.state === 'completed' && job.sha256 === sha256 && isOld) return link;
       return withJob(link, event.job, { ...job, state: 'completed', completedAt: at, via, sha256 });
     }
     case 'job_failed': {
       const job = link.jobs[event.job];
-      if (!job) return link;
+      // What is there stays: that it could not be read again takes nothing away.
+      if (!job || job.state === 'completed') return link;
       return {
         ...withJob(link, event.job, { ...job, state: 'failed', reason: event.reason }),
         registered: true,
@@ -134,9 +145,12 @@ function apply(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {
         : { ...link, lookWanted: true, warningHeard: event.warning };
     case 'warned':
       return { ...link, warning: event.warning };
+    case 'tokens_resealed':
+      return resealed(link, event);
     case 'ending':
       return {
         ...attended(link),
+        jobs: settled(link, event.failure ?? { code: 'unlinked' }),
         stalls: {},
         ending: 'unlinking',
         ...(event.failure && { failure: event.failure }),
@@ -146,12 +160,24 @@ function apply(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {
   }
 }
 
+/** A link that ends leaves no job that anybody could wait for. */
+function settled(link: LinkFacts, reason: Reason): LinkFacts['jobs'] {
+  const jobs: LinkFacts['jobs'] = {};
+  for (const job of JOBS) {
+    const facts = link.jobs[job];
+    if (facts) jobs[job] = isSettled(facts.state) ? facts : { ...facts, state: 'failed', reason };
+  }
+  return jobs;
+}
+
 /** What is under way settles, and decides what has to be undone; all else is past. */
-function applyWhileEnding(link: LinkFacts, event: LinkEvent): LinkFacts {
+function applyWhileEnding(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {
   if (link.ending !== 'unlinking') return link;
   switch (event.type) {
     case 'exchanged':
       return exchanged(link, event);
+    case 'registration_unheard':
+      return apply(link, event, at);
     case 'stalled':
       return stalled(link, event);
     case 'resumed':
@@ -200,6 +226,26 @@ function resumed(link: LinkFacts, { step }: EventOf<'resumed'>): LinkFacts {
   return { ...link, stalls };
 }
 
+function resealed(
+  link: LinkFacts,
+  { sealedAccessToken, sealedProcessorToken }: EventOf<'tokens_resealed'>,
+): LinkFacts {
+  return {
+    ...link,
+    ...(sealedAccessToken !== undefined && { sealedAccessToken }),
+    // Of an account that moved meanwhile, the token is gone.
+    ...(sealedProcessorToken !== undefined &&
+      link.sealedProcessorToken !== undefined && { sealedProcessorToken }),
+  };
+}
+
+/** Of two hints, the one that a result can be newer for; one without a time may be as new as it gets. */
+function isNewer({ eventTime }: Hint, known: Hint | undefined): boolean {
+  if (!known) return true;
+  if (known.eventTime === undefined) return false;
+  return eventTime === undefined || Date.parse(eventTime) > Date.parse(known.eventTime);
+}
+
 /** Atomic has to be told again: what it holds is for an account that is gone. A job that failed stays failed. */
 function unregister(link: LinkFacts): LinkFacts {
   const jobs: LinkFacts['jobs'] = {};
@@ -207,7 +253,7 @@ function unregister(link: LinkFacts): LinkFacts {
     const facts = link.jobs[job];
     if (!facts) continue;
     const isOver = facts.state === 'failed' || facts.state === 'pending';
-    jobs[job] = isOver ? without(without(facts, 'registeredAt'), 'hinted') : anotherRun(facts);
+    jobs[job] = isOver ? without(without(facts, 'registeredAt'), 'hint') : anotherRun(facts);
   }
   return { ...without(link, 'sealedProcessorToken'), jobs, registered: false };
 }
@@ -229,8 +275,6 @@ function moveJob(link: LinkFacts, job: Job, from: JobFacts['state'], to: JobFact
   const facts = link.jobs[job];
   return facts?.state === from ? withJob(link, job, { ...facts, state: to }) : link;
 }
-
-type EventOf<T extends LinkEvent['type']> = Extract<LinkEvent, { type: T }>;
 
 type OptionalKey<T> = {
   [K in keyof T]-?: undefined extends T[K] ? K : Record<never, never> extends Pick<T, K> ? K : never;

@@ -46,10 +46,10 @@ export class WebhookInbox {
     };
   }
 
-  takeAtomic({ job, bodySha256 }: AtomicWebhookSignal): void {
+  takeAtomic({ job, bodySha256, ...hint }: AtomicWebhookSignal): void {
     const { facts } = this.link;
     if (facts.ending || !this.isNew(bodySha256)) return;
-    if (facts.jobs[job]) this.link.apply({ type: 'webhook_came', job });
+    if (facts.jobs[job]) this.link.apply({ type: 'webhook_came', job, hint });
     else log.info('webhook for a job that was not asked for', { job });
   }
 

@@ -14,7 +14,12 @@ export function userIdOf(workflowId: string): string | undefined {
   return workflowId.startsWith(WORKFLOW_ID_PREFIX) ? workflowId.slice(WORKFLOW_ID_PREFIX.length) : undefined;
 }
 
-export const SIGNALS = { atomicWebhook: 'atomicWebhook', plaidWebhook: 'plaidWebhook' } as const;
+export const SIGNALS = {
+  atomicWebhook: 'atomicWebhook',
+  plaidWebhook: 'plaidWebhook',
+  /** By an operator: the run continues as new as soon as it can. */
+  renew: 'renew',
+} as const;
 export const QUERIES = { getLink: 'getLink', getJobResult: 'getJobResult' } as const;
 export const UPDATES = {
   runJob: 'runJob',

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Job } from '../../src/contract/jobs';
-import { UPDATES } from '../../src/contract/names';
+import { SIGNALS, UPDATES } from '../../src/contract/names';
 import type { LinkView } from '../../src/contract/schemas';
 import type { WaitForJobAnswer } from '../../src/contract/workflow';
 import {
+  DEFAULT_SETTINGS,
   EMPLOYER,
   getJob,
   getLink,
@@ -233,8 +234,12 @@ it('does not make way at an update that it refuses, of which the history knows n
   const runs = await historiesOf(world(), handle);
   expect(runs.length).toBeGreaterThan(1);
   for (const events of runs.slice(0, -1)) {
-    const lastTask = events.slice(endOfTask(events, -2), endOfTask(events, -1));
-    expect(lastTask.some((event) => event.workflowExecutionSignaledEventAttributes)).toBe(true);
+    const resealing = events.findIndex(
+      ({ activityTaskScheduledEventAttributes: step }) => step?.activityType?.name === 'resealTokens',
+    );
+    const before = events.slice(0, resealing);
+    const decidingTask = before.slice(endOfTask(before, -2), endOfTask(before, -1));
+    expect(decidingTask.some((event) => event.workflowExecutionSignaledEventAttributes)).toBe(true);
   }
   const histories = runs.map((events) => ({ workflowId: handle.workflowId, history: { events } }));
   expect(await replayErrors(world(), histories)).toEqual([]);
@@ -256,3 +261,22 @@ async function askAgain(handle: Handle, job: Job): Promise<LinkView> {
     }
   }
 }
+
+it('makes way as soon as an operator asks for it, with its tokens sealed again', async () => {
+  const { handle, view } = await linked([EMPLOYER]);
+  await handle.signal(SIGNALS.renew);
+  const renewed = await viewWhen(handle, ({ runId }) => runId !== view.runId);
+  expect({ ...renewed, runId: view.runId }).toEqual(view);
+  expect(await getJob(handle, EMPLOYER)).toHaveProperty('result');
+  await handle.cancel();
+  expect((await outcome(handle)).status).toBe('CANCELLED');
+});
+
+it('makes way at its greatest age, though nothing happens', async () => {
+  world().settings.runMaxAgeMs = 1_500;
+  const { handle, view } = await linked([EMPLOYER]);
+  await viewWhen(handle, ({ runId }) => runId !== view.runId);
+  world().settings.runMaxAgeMs = DEFAULT_SETTINGS.runMaxAgeMs;
+  await handle.cancel();
+  expect((await outcome(handle)).status).toBe('CANCELLED');
+});

@@ -4,7 +4,8 @@ import { useLinkWorld, useTimeSkippingServer } from '../workflows/support/use-li
 const server = useTimeSkippingServer();
 
 describe('a link left alone for a month', () => {
-  const scene = useLinkWorld(server);
+  // A new run begins with an empty history.
+  const scene = useLinkWorld(server, { settings: { runMaxAgeMs: 365 * 24 * 3_600_000 } });
 
   async function eventsOf(handle: Handle): Promise<number> {
     return (await handle.fetchHistory()).events?.length ?? 0;

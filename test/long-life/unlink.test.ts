@@ -7,7 +7,6 @@ const world = useRealWorld();
 /** What the time-skipping server does otherwise: there, a cancelled activity says nothing of its own. */
 describe('on a real server, an unlink', () => {
   it.each([
-    ['exchange', '/item/public_token/exchange'],
     ['processor token', '/processor/token/create'],
     ['registration', 'POST /plaid/processor-link'],
     ['result', 'GET employer-matches'],

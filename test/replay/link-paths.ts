@@ -82,7 +82,6 @@ export class Player {
   }
 
   async over(): Promise<void> {
-    await viewWhen(this.handle, ({ state }) => isFinal(state));
     await until(async () => (await this.handle.describe()).status.name !== 'RUNNING');
   }
 
@@ -197,7 +196,7 @@ export const LINK_PATHS: readonly LinkPath[] = [
   {
     name: 'both-jobs-refused',
     async play(link) {
-      link.fault(REGISTER, { times: 2, kind: { status: 401 } });
+      link.fault(REGISTER, { times: 2, kind: { status: 422 } });
       await link.start({ jobs: BOTH });
       await link.over();
     },
@@ -506,7 +505,7 @@ function cancelledDuring(step: string, operation: string): LinkPath {
 }
 
 async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = Date.now() + 30_000;
+  const endMs = Date.now() + 90_000;
   while (!(await isTrue())) {
     if (Date.now() > endMs) throw new Error('It did not come about.');
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -50,7 +50,7 @@ const EVENTS: Record<string, LinkEvent> = {
   'job requested again': { type: 'job_requested', job: E },
   'further job requested': { type: 'job_requested', job: R },
   registered,
-  'fetch started': { type: 'fetch_started', job: E, via: 'webhook' },
+  'fetch started': { type: 'fetch_started', job: E },
   'result missing': { type: 'result_missing', job: E },
   completed,
   'job failed': { type: 'job_failed', job: E, reason: { code: 'provider_rejected' } },
@@ -189,7 +189,7 @@ describe('jobs', () => {
   });
 
   it('go back to registered when there is no result yet', () => {
-    const fetching = transition(IN_STATE.waiting, { type: 'fetch_started', job: E, via: 'webhook' }, T1);
+    const fetching = transition(IN_STATE.waiting, { type: 'fetch_started', job: E }, T1);
     expect(fetching.jobs[E]?.state).toBe('fetching');
     expect(transition(fetching, { type: 'result_missing', job: E }, T1).jobs[E]?.state).toBe('registered');
   });

@@ -55,6 +55,12 @@ it.each<[what: string, happened: LinkEvent[], type: string, data: object]>([
     'link.needs_attention',
     { state: 'needs_attention', code: 'access_revoked' },
   ],
+  [
+    'a job that an unlink ends',
+    [...registered, { type: 'ending' }],
+    'job.failed',
+    { job: JOB, state: 'failed', code: 'unlinked' },
+  ],
   ['the end', [...registered, { type: 'ending' }, { type: 'ended' }], 'link.unlinked', { state: 'unlinked' }],
   [
     'a failure',
@@ -72,7 +78,7 @@ it.each<[what: string, happened: LinkEvent[]]>([
   ['the same result again', [...registered, completed('a'), completed('a')]],
   ['a job that runs again', [...registered, completed('a'), { type: 'job_requested', job: JOB }]],
   ['what is known already', [...registered, withdrawn, withdrawn]],
-  ['a cleanup that begins', [...registered, { type: 'ending' }]],
+  ['a cleanup that begins, with every job done', [...registered, completed('a'), { type: 'ending' }]],
 ])('says nothing of %s', (_what, happened) => {
   expect(newsAfter(...happened)).toEqual([]);
 });

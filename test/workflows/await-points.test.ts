@@ -26,7 +26,7 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
   'job-steps.ts registerProcessorLink': [
     ['link.during', 'registration under way'],
     [
-      'link.setup.registerProcessorLink',
+      'registering',
       'registration under way',
       'registration taken, its answer under way',
       'one job registered, the other under way',
@@ -67,6 +67,7 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
     ['condition', 'unlinking with an update unfinished', NEXT_RUN],
     ['link.story.run', 'linked, with nothing under way'],
     ['stayLinked', 'linked, with nothing under way'],
+    ['resealTokens', NEXT_RUN],
     ['close', NEXT_RUN],
     ['continueAsNew', NEXT_RUN],
     ['CancellationScope.nonCancellable', 'unlinking, the registration being removed'],
@@ -80,7 +81,26 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
     ['waitForHistory', 'history awaited'],
     ['lookAtItem', 'the Item looked at after a webhook'],
     ['withdrawAccount', 'account withdrawn, its removal under way'],
-    ['condition', 'linked, with nothing under way', 'webhook awaited', 'the user awaited'],
+    ['link.limitAge', 'the user awaited'],
+    ['waitForUser', 'the user awaited'],
+    ['link.limitAge', 'linked, with nothing under way'],
+    ['condition', 'linked, with nothing under way', 'webhook awaited'],
+  ],
+  'processor-link.ts waitForUser': [
+    ['link.readSettings', 'the user awaited'],
+    ['condition', 'the user awaited'],
+    ['inspectItem', 'the Item looked at after a webhook'],
+  ],
+  'processor-link.ts resealTokens': [['link.interactive.resealTokens', NEXT_RUN]],
+  'processor-link.ts removeProcessorLink': [
+    ['link.cleanup.removeProcessorLink', 'unlinking, the registration being removed'],
+    ['sleep', 'registration waiting for its next attempt'],
+    ['link.cleanup.removeProcessorLink', 'registration waiting for its next attempt'],
+  ],
+  'link-run.ts configurationWaitMs': [['this.readSettings', 'processor token waiting for an operator']],
+  'link-run.ts limitAge': [
+    ['this.readSettings', 'linked, with nothing under way'],
+    ['sleep', 'linked, with nothing under way', 'webhook awaited'],
   ],
   'processor-link.ts followJob': [
     ['condition', 'before its first task', 'exchange under way', 'linked, with nothing under way'],
@@ -96,6 +116,7 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
       'exchange taken, its answer under way',
       'unlinking while the exchange settles',
     ],
+    ['sleep', 'exchange that may have been taken waiting for its next attempt'],
   ],
   'processor-link.ts createProcessorToken': [
     [
@@ -114,7 +135,7 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
   'processor-link.ts withdrawAccount': [
     ['condition', 'account withdrawn while its registration is under way'],
     [
-      'link.cleanup.removeProcessorLink',
+      'removeProcessorLink',
       'account withdrawn, its removal under way',
       'account withdrawn, its removal waiting for its next attempt',
     ],
@@ -122,16 +143,18 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
   'processor-link.ts unlink': [
     ['condition', 'unlinking while the exchange settles', FAILING],
     [
-      'link.cleanup.removeProcessorLink',
+      'removeProcessorLink',
       'unlinking, the registration being removed',
       'unlinking, the removal waiting for its next attempt',
     ],
+    ['link.precaution.removeProcessorLink', FAILING],
     ['link.readSettings', 'exchange taken, its answer under way'],
     ['link.cleanup.removeItem', 'unlinking, the Item being removed'],
   ],
   'steps.ts stepsOf': [['perform', 'exchange under way']],
   'steps.ts perform': [
     ['call', 'exchange under way', 'registration under way'],
+    ['onlooker', 'processor token waiting for an operator'],
     [
       'sleep',
       'exchange waiting for its next attempt',

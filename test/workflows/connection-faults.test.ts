@@ -28,8 +28,9 @@ const ROWS: FaultRow[] = [
   { ...plaidError('USER_PERMISSION_REVOKED'), outcome: failsWith('access_revoked', 1) },
   { ...plaidError('ITEM_NOT_FOUND'), outcome: failsWith('access_revoked', 1) },
   { ...plaidError('INVALID_UPDATED_USERNAME'), outcome: failsWith('relink_required', 1) },
-  { ...plaidError('INVALID_API_KEYS'), outcome: failsWith('configuration_error', 1) },
-  { ...plaidError('INVALID_PRODUCT'), outcome: failsWith('configuration_error', 1) },
+  // An operator mends it meanwhile.
+  { ...plaidError('INVALID_API_KEYS'), outcome: passes(2, 30) },
+  { ...plaidError('INVALID_PRODUCT'), times: 3, outcome: passes(4, 210) },
   { ...plaidError('INVALID_FIELD'), outcome: failsWith('provider_rejected', 1) },
   { ...plaidError('PRODUCTS_NOT_SUPPORTED'), outcome: failsWith('bank_not_supported', 1) },
 ];

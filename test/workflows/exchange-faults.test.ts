@@ -19,12 +19,14 @@ const losesAnswer = ({ kind }: FaultRow) => kind === 'reset-after' || kind === '
 
 const PASSING: FaultRow[] = [
   ...LINE_FAULTS.filter((row) => !losesAnswer(row)),
-  { ...plaidError('INTERNAL_SERVER_ERROR'), outcome: passes(2) },
-  { ...plaidError('INTERNAL_SERVER_ERROR'), times: 2, outcome: passes(3) },
+  // It may have taken effect: the attempts are spread over minutes.
+  { ...plaidError('INTERNAL_SERVER_ERROR'), outcome: passes(2, 15) },
+  { ...plaidError('INTERNAL_SERVER_ERROR'), times: 2, outcome: passes(3, 135) },
   { fault: 'a huge body', kind: { hugeBodyBytes: 5_000_000 }, outcome: passes(2) },
   { ...plaidError('RATE_LIMIT'), times: 4, outcome: passes(5, 75) },
   { ...status(429, 90), outcome: passes(2, 90) },
   { ...plaidError('INSTITUTION_DOWN'), outcome: passes(2, 300) },
+  { ...plaidError('CREDITS_EXHAUSTED'), times: 2, outcome: passes(3, 90) },
 ];
 
 const LOST: FaultRow[] = [
@@ -55,8 +57,8 @@ const FAILING: FaultRow[] = [
   { ...plaidError('INVALID_PUBLIC_TOKEN'), outcome: failsWith('relink_required', 1) },
   { ...plaidError('ITEM_LOGIN_REQUIRED'), outcome: failsWith('sign_in_required', 1) },
   { ...plaidError('ITEM_NOT_FOUND'), outcome: failsWith('access_revoked', 1) },
-  { ...plaidError('INVALID_API_KEYS'), outcome: failsWith('configuration_error', 1) },
-  { ...plaidError('CREDITS_EXHAUSTED'), outcome: failsWith('configuration_error', 1) },
+  // Not more than 25 minutes, so that the token is still good once an operator has mended it.
+  { ...plaidError('INVALID_API_KEYS'), times: 'always', outcome: failsWith('configuration_error', 6) },
   { ...plaidError('INVALID_FIELD'), outcome: failsWith('provider_rejected', 1) },
   { ...plaidError('INSTITUTION_NO_LONGER_SUPPORTED'), outcome: failsWith('bank_not_supported', 1) },
 ];

@@ -26,8 +26,11 @@ const ROWS: FaultRow[] = [
   { ...status(404), times: 'always', outcome: failsWith('provider_rejected', 2) },
   { ...status(400), outcome: failsWith('provider_rejected', 1) },
   { ...status(422), outcome: failsWith('provider_rejected', 1) },
-  { ...status(401), outcome: failsWith('configuration_error', 1) },
-  { ...status(403), outcome: failsWith('configuration_error', 1) },
+  // An operator mends it meanwhile.
+  { ...status(401), outcome: passes(2, 30) },
+  { ...status(403), times: 3, outcome: passes(4, 210) },
+  // Where no call can have taken effect before, Atomic holds somebody else's registration.
+  { ...status(409), outcome: failsWith('provider_rejected', 1) },
 ];
 
 describe('a fault of the registration', () => {
@@ -92,13 +95,13 @@ describe('a fault of the registration', () => {
   });
 
   it('fails the link when both jobs are refused, with cleanup', async () => {
-    scene.world.atomic.faults.add({ operation: REGISTER, times: 2, kind: { status: 401 } });
+    scene.world.atomic.faults.add({ operation: REGISTER, times: 2, kind: { status: 422 } });
     const { handle, userId } = await scene.start({ jobs: [EMPLOYER, RECURRING] });
     const ending = await endingOf(scene, handle);
-    await expectFailed(scene, handle, ending, 'configuration_error');
+    await expectFailed(scene, handle, ending, 'provider_rejected');
     expect(ending.view.jobs).toMatchObject({
-      [EMPLOYER]: { state: 'failed', error: { code: 'configuration_error' } },
-      [RECURRING]: { state: 'failed', error: { code: 'configuration_error' } },
+      [EMPLOYER]: { state: 'failed', error: { code: 'provider_rejected' } },
+      [RECURRING]: { state: 'failed', error: { code: 'provider_rejected' } },
     });
     expect(scene.calls.of(userId).slice(-2)).toEqual(['delete', 'remove item']);
   });

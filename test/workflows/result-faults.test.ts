@@ -23,8 +23,9 @@ const ROWS: FaultRow[] = [
   { ...status(429, 90), outcome: passes(2, 90) },
   { ...status(404), outcome: passes(2) },
   { ...status(400), outcome: failsJobWith('provider_rejected', 1) },
-  { ...status(401), outcome: failsJobWith('configuration_error', 1) },
-  { ...status(403), outcome: failsJobWith('configuration_error', 1) },
+  // An operator mends it meanwhile.
+  { ...status(401), outcome: passes(2, 30) },
+  { ...status(403), times: 2, outcome: passes(3, 90) },
   { fault: 'a huge body', kind: { hugeBodyBytes: 50_000_000 }, outcome: failsJobWith('result_too_large', 1) },
 ];
 
@@ -48,7 +49,7 @@ describe('a fault of the result', () => {
   });
 
   it('completes a job that failed by a later webhook', async () => {
-    scene.world.atomic.faults.add({ operation: RESULT, kind: { status: 401 } });
+    scene.world.atomic.faults.add({ operation: RESULT, kind: { status: 400 } });
     const { handle } = await scene.start();
     await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
     await webhook(handle, EMPLOYER);

@@ -150,6 +150,25 @@ export const CANCEL_CASES = {
   'processor token waiting for its next attempt': {
     arrive: (scene) => struck(scene, 'accounts', async () => ({ started: await scene.start() })),
   },
+  'exchange that may have been taken waiting for its next attempt': {
+    async arrive(scene) {
+      const fault = addFault(scene, 'exchange', { kind: 'reset-before' });
+      const started = await scene.start();
+      await scene.world.plaid.ledger.waitFor(() => fault.hits === 1);
+      await backingOff(started);
+      return { started };
+    },
+  },
+  'processor token waiting for an operator': {
+    async arrive(scene) {
+      const kind = { plaidError: 'INVALID_API_KEYS' };
+      const fault = addFault(scene, 'accounts', { times: 'always', kind });
+      const started = await scene.start();
+      await scene.world.plaid.ledger.waitFor(() => fault.hits === 1);
+      await backingOff(started);
+      return { started };
+    },
+  },
   'history asked for': {
     settings: { waitForHistoryMs: DAY_MS },
     arrive: (scene) => heldAt(scene, hold(scene, 'item')),
