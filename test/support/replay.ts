@@ -30,10 +30,9 @@ export async function replayHistories({
     });
     const client = new Client({ connection, namespace, dataConverter });
     const histories = client.workflow.list({ query: `TaskQueue = '${taskQueue}'` }).intoHistories();
-    const replays = Worker.runReplayHistories(
-      { workflowBundle: await workflowBundle(), dataConverter },
-      histories,
-    );
+    // Payloads are bound to their namespace, which the types of the SDK leave out of a replay's options.
+    const options = { workflowBundle: await workflowBundle(), dataConverter, namespace };
+    const replays = Worker.runReplayHistories(options, histories);
     const replayed: { workflowId: string; error?: string }[] = [];
     for await (const { workflowId, error } of replays) {
       replayed.push({ workflowId, ...(error && { error: error.message }) });
