@@ -74,8 +74,9 @@ beforeAll(async () => {
     verifyPlaidWebhook: plaidVerifierOf(provider),
     logger: pino({ level: 'debug' }, { write: () => undefined }),
     metrics: new Registry(),
-    // Tests share their processor, and being busy is not what is asked about here.
-    limits: { maxEventLoopDelayMs: 0 },
+    // Tests share their processor, and being busy is not what is asked about here. Nor is the limit of refusals: each of
+    // the forgeries is to be judged.
+    limits: { maxEventLoopDelayMs: 0, refusalsPerMinutePerAddress: 0 },
   });
   await app.listen({ host: '127.0.0.1', port: 0 });
   ({ port } = app.server.address() as AddressInfo);
