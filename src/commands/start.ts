@@ -1,11 +1,12 @@
 /** `npm start`: everything that development needs, kept running, with the Temporal UI. Links outlive a restart. */
 import path from 'node:path';
+import { holdDataFolder } from '../local/data-folder-lock';
 import { DEMO_URL } from '../local/demo-page';
 import { type LocalStack, startLocalStack } from '../local/stack';
 import { type Entry, runEntry } from '../process/run-entry';
 import { readLocalSettings } from '../settings/read-settings';
 import type { LocalSettings } from '../settings/types';
-import { DATA_FOLDER } from '../system/data-folder';
+import { DATA_FOLDER, ensureDataFolder } from '../system/data-folder';
 
 const JOB_DELAY_MS = 3_000;
 /** Temporal's usual ports. */
@@ -17,6 +18,8 @@ const entry: Entry<LocalSettings> = {
   readSettings: readLocalSettings,
   async start(context) {
     const { settings } = context;
+    await ensureDataFolder(DATA_FOLDER);
+    const held = await holdDataFolder(DATA_FOLDER);
     const stack = await startLocalStack({
       ...context,
       env: process.env,
@@ -28,12 +31,23 @@ const entry: Entry<LocalSettings> = {
         ui: UI_PORT,
       },
       dbFile: path.join(DATA_FOLDER, 'temporal.db'),
+      simulatorStateFile: path.join(DATA_FOLDER, 'simulators.json'),
       jobDelayMs: JOB_DELAY_MS,
       demoPage: true,
       say,
+    }).catch(async (error: unknown) => {
+      await held.release();
+      throw error;
     });
+    await held.announce(stack.apiUrl);
     say(welcome(stack));
-    return stack;
+    return {
+      ...stack,
+      async close() {
+        await stack.close();
+        await held.release();
+      },
+    };
   },
 };
 
@@ -56,13 +70,6 @@ function welcome(stack: LocalStack): string {
     `  Atomic       ${atomicSimulator ? `simulated, ${atomicSimulator.url}` : 'real'}`,
     '',
   ];
-  if (plaidSimulator || atomicSimulator) {
-    lines.push(
-      'The simulators forget everything when they stop. A link from before can be read and unlinked, but a job of',
-      'it that waited gets no result any more, and one that is run again fails.',
-      '',
-    );
-  }
   return [...lines, ...session(stack)].join('\n');
 }
 

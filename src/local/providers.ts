@@ -1,6 +1,7 @@
 import { Secret } from '../settings/secret';
 import type { AtomicSettings, LocalSettings, PlaidSettings } from '../settings/types';
 import { startAtomicSimulator, startPlaidSimulator } from '../simulators';
+import { keepSimulatorState, loadSimulatorState } from './simulator-state';
 
 type PlaidSimulator = Awaited<ReturnType<typeof startPlaidSimulator>>;
 type AtomicSimulator = Awaited<ReturnType<typeof startAtomicSimulator>>;
@@ -23,13 +24,24 @@ export interface LocalProviders {
  */
 export async function startLocalProviders(
   settings: LocalSettings,
-  { publicUrl, jobDelayMs }: { publicUrl: string; jobDelayMs: number },
+  {
+    publicUrl,
+    jobDelayMs,
+    stateFile,
+  }: {
+    publicUrl: string;
+    jobDelayMs: number;
+    /** Keeps what the simulators hold; without one they forget it when they stop. */
+    stateFile?: string | undefined;
+  },
 ): Promise<LocalProviders> {
+  const state = stateFile === undefined ? undefined : await loadSimulatorState(stateFile);
   const plaidSimulator = settings.plaid
     ? undefined
     : await startPlaidSimulator({
         clientId: SIMULATED.clientId,
         secret: SIMULATED.secret,
+        ...(state?.plaid && { state: state.plaid }),
         // Plaid's Sandbox knows no user; ours reads it from where the Item's webhooks go.
         userOfWebhookUrl: (url) => /\/webhooks\/plaid\/([^/]+)$/.exec(url)?.[1],
       });
@@ -43,7 +55,12 @@ export async function startLocalProviders(
           isProcessorTokenLive: (token: string) => plaidSimulator.isProcessorTokenLive(token),
         }),
         settings: { jobDelayMs },
+        ...(state?.atomic && { state: state.atomic }),
       });
+  const endKeeping =
+    stateFile === undefined
+      ? undefined
+      : keepSimulatorState(stateFile, { plaid: plaidSimulator, atomic: atomicSimulator });
   return {
     plaid: settings.plaid ?? {
       clientId: new Secret(SIMULATED.clientId),
@@ -60,6 +77,7 @@ export async function startLocalProviders(
     plaidSimulator,
     atomicSimulator,
     async close() {
+      await endKeeping?.();
       await Promise.all([plaidSimulator?.close(), atomicSimulator?.close()]);
     },
   };

@@ -38,6 +38,8 @@ export interface LocalStackOptions extends StartContext<LocalSettings> {
   /** Wanted ports. Temporal's and the UI's give way to free ones when they are taken; 0 takes a free one. */
   ports: { api: number; codec: number; temporal: number; ui: number };
   dbFile?: string;
+  /** Keeps what the simulators hold. */
+  simulatorStateFile?: string;
   jobDelayMs: number;
   say: (line: string) => void;
   /** Serves the page that links a user. */
@@ -124,7 +126,11 @@ async function start(
     await attributes.done;
   }
 
-  const providers = await startLocalProviders(settings, { publicUrl, jobDelayMs: options.jobDelayMs });
+  const providers = await startLocalProviders(settings, {
+    publicUrl,
+    jobDelayMs: options.jobDelayMs,
+    stateFile: options.simulatorStateFile,
+  });
   undo.push(providers.close);
   const happenings = options.demoPage ? new Happenings() : undefined;
   const plaid = happenings

@@ -32,6 +32,14 @@ export interface LinkAtAtomic {
   state: Registration['state'];
 }
 
+/** Everything that outlives a restart, as JSON can hold it. It has tokens in it. */
+export interface AtomicState {
+  atomicIds: [string, string][];
+  registrations: Omit<Registration, 'cancel'>[];
+  results: ResultContext[];
+  runs: [string, number][];
+}
+
 export interface AtomicLinksOptions {
   ids: IdGenerator;
   ledger: Ledger<AtomicEffect>;
@@ -51,8 +59,41 @@ export class AtomicLinks {
   readonly #runs = new Map<string, number>();
   readonly #publicTokens = new Map<string, string>();
 
-  constructor(options: AtomicLinksOptions) {
+  constructor(options: AtomicLinksOptions, state?: AtomicState) {
     this.#options = options;
+    for (const [userId, id] of state?.atomicIds ?? []) this.#atomicIds.set(userId, id);
+    for (const [key, run] of state?.runs ?? []) this.#runs.set(key, run);
+    for (const context of state?.results ?? []) this.#keepResult(context, 0);
+    for (const kept of state?.registrations ?? []) {
+      const registration: Registration = { ...kept, cancel: () => {} };
+      this.#registrationsOf(kept.userId).set(kept.job, registration);
+      if (kept.state === 'running') this.#schedule(registration);
+    }
+  }
+
+  dump(): AtomicState {
+    return {
+      atomicIds: [...this.#atomicIds],
+      registrations: [...this.#registrations.values()].flatMap((ofUser) =>
+        [...ofUser.values()].map(({ cancel: _, ...kept }) => kept),
+      ),
+      results: [...this.#results.values()].flatMap((ofUser) =>
+        [...ofUser.values()].map(({ context }) => context),
+      ),
+      runs: [...this.#runs],
+    };
+  }
+
+  #registrationsOf(userId: string): Map<Job, Registration> {
+    const ofUser = this.#registrations.get(userId) ?? new Map<Job, Registration>();
+    this.#registrations.set(userId, ofUser);
+    return ofUser;
+  }
+
+  #keepResult(context: ResultContext, readableAtMs: number): void {
+    const ofUser = this.#results.get(context.userId) ?? new Map<Job, Result>();
+    this.#results.set(context.userId, ofUser);
+    ofUser.set(context.job, { context, readableAtMs });
   }
 
   hasUser(userId: string): boolean {
@@ -94,8 +135,7 @@ export class AtomicLinks {
   register(userId: string, job: Job, processorToken: string): LinkAtAtomic {
     const { ids, ledger } = this.#options;
     this.createUser(userId);
-    const ofUser = this.#registrations.get(userId) ?? new Map<Job, Registration>();
-    this.#registrations.set(userId, ofUser);
+    const ofUser = this.#registrationsOf(userId);
     const before = ofUser.get(job);
     const joined = before?.state === 'running';
     const registration: Registration = before ?? {
@@ -117,12 +157,16 @@ export class AtomicLinks {
   }
 
   #start(registration: Registration): void {
-    const { schedule, settings } = this.#options;
     const { userId, job } = registration;
     const runKey = `${job} ${userId}`;
     registration.run = (this.#runs.get(runKey) ?? 0) + 1;
     this.#runs.set(runKey, registration.run);
     registration.state = 'running';
+    this.#schedule(registration);
+  }
+
+  #schedule(registration: Registration): void {
+    const { schedule, settings } = this.#options;
     const { jobDelayMs } = settings;
     if (jobDelayMs === 'manual') return;
     registration.cancel = schedule.after(jobDelayMs, () => void this.#finish(registration));
@@ -150,12 +194,7 @@ export class AtomicLinks {
     registration.state = 'finished';
     const completedAtMs = now();
     const failed = settings.jobsFail;
-    const ofUser = this.#results.get(userId) ?? new Map<Job, Result>();
-    this.#results.set(userId, ofUser);
-    ofUser.set(job, {
-      context: { userId, job, run, completedAtMs, failed },
-      readableAtMs: completedAtMs + settings.resultLagMs,
-    });
+    this.#keepResult({ userId, job, run, completedAtMs, failed }, completedAtMs + settings.resultLagMs);
     ledger.effect('job_finished', userId, { job, run });
     onFinished(userId, job, failed);
   }

@@ -14,7 +14,7 @@ import {
   DEFAULT_ATOMIC_SETTINGS,
 } from './contract';
 import { registerAtomicEndpoints, unknownAtomicRoute } from './endpoints';
-import { AtomicLinks, type LinkAtAtomic } from './links';
+import { AtomicLinks, type AtomicState, type LinkAtAtomic } from './links';
 import { type ResultMaker, ResultOverrides } from './results';
 import { type AtomicEffect, AtomicWebhooks, type WebhookMode } from './webhooks';
 
@@ -41,6 +41,8 @@ export interface AtomicSimulatorOptions {
   webhookTimeoutMs?: number;
   /** Whether Plaid knows the token. Default: any token of Plaid's shape is good. */
   isProcessorTokenLive?: (token: string) => boolean | Promise<boolean>;
+  /** What an earlier one left: its `dump()`. */
+  state?: AtomicState;
   contract?: Partial<AtomicSimulatorContract>;
   settings?: Partial<AtomicSettings>;
 }
@@ -69,6 +71,8 @@ export interface AtomicSimulator {
   clearResult(job: Job, userId?: string): void;
   /** Ends a running job now, webhook and all. */
   completeJob(userId: string, job: Job): Promise<void>;
+  /** Users, registrations and results, for one that is to go on with them; faults and results set by hand are not in it. */
+  dump(): AtomicState;
   leftovers(userId?: string): { registrations: LinkAtAtomic[] };
   /** No registration is stored, for a user or for anybody. */
   nothingLeft(userId?: string): boolean;
@@ -94,18 +98,21 @@ export async function startAtomicSimulator(options: AtomicSimulatorOptions): Pro
   });
   const { faults, schedule } = server;
   const results = new ResultOverrides();
-  const links = new AtomicLinks({
-    ids,
-    ledger,
-    schedule,
-    now,
-    settings,
-    isProcessorTokenLive,
-    onFinished: (userId, job, failed) => {
-      const tells = failed && contract.failureIn === 'event';
-      void webhooks.announce(userId, job, tells ? { status: 'failed' } : undefined);
+  const links = new AtomicLinks(
+    {
+      ids,
+      ledger,
+      schedule,
+      now,
+      settings,
+      isProcessorTokenLive,
+      onFinished: (userId, job, failed) => {
+        const tells = failed && contract.failureIn === 'event';
+        void webhooks.announce(userId, job, tells ? { status: 'failed' } : undefined);
+      },
     },
-  });
+    options.state,
+  );
   const delivery = new WebhookDelivery(schedule);
   const webhooks = new AtomicWebhooks({
     ids,
@@ -146,6 +153,7 @@ export async function startAtomicSimulator(options: AtomicSimulatorOptions): Pro
       results.setBytes(job, userId, bytes),
     clearResult: (job: Job, userId?: string) => results.clear(job, userId),
     completeJob: (userId: string, job: Job) => links.complete(userId, job),
+    dump: () => links.dump(),
     leftovers: (userId?: string) => ({ registrations: links.stored(userId) }),
     nothingLeft: (userId?: string) => links.stored(userId).length === 0,
     async close() {

@@ -67,6 +67,12 @@ export interface PlaidItemsOptions {
   removedItemError: 'ITEM_NOT_FOUND' | 'INVALID_ACCESS_TOKEN';
 }
 
+/** Everything that outlives a restart, as JSON can hold it. It has tokens in it. */
+export interface PlaidState {
+  publicTokens: [string, PublicToken][];
+  items: (Omit<SimulatedItem, 'processorTokens'> & { processorTokens: [string, string][] })[];
+}
+
 /** Items and their tokens, as Plaid keeps them. */
 export class PlaidItems {
   readonly #options: PlaidItemsOptions;
@@ -75,8 +81,25 @@ export class PlaidItems {
   readonly #byAccessToken = new Map<string, SimulatedItem>();
   readonly #byProcessorToken = new Map<string, SimulatedItem>();
 
-  constructor(options: PlaidItemsOptions) {
+  constructor(options: PlaidItemsOptions, state?: PlaidState) {
     this.#options = options;
+    for (const [token, made] of state?.publicTokens ?? []) this.#publicTokens.set(token, made);
+    for (const kept of state?.items ?? []) {
+      this.#keep({ ...kept, processorTokens: new Map(kept.processorTokens) });
+    }
+  }
+
+  dump(): PlaidState {
+    return {
+      publicTokens: [...this.#publicTokens],
+      items: this.all().map((item) => ({ ...item, processorTokens: [...item.processorTokens] })),
+    };
+  }
+
+  #keep(item: SimulatedItem): void {
+    this.#byId.set(item.itemId, item);
+    this.#byAccessToken.set(item.accessToken, item);
+    for (const token of item.processorTokens.keys()) this.#byProcessorToken.set(token, item);
   }
 
   /** What a finished Link session leaves: a token to exchange, and no Item of ours yet. */
@@ -143,8 +166,7 @@ export class PlaidItems {
       lastWebhook: null,
       processorTokens: new Map(),
     };
-    this.#byId.set(item.itemId, item);
-    this.#byAccessToken.set(item.accessToken, item);
+    this.#keep(item);
     ledger.effect('item_created', userId, { itemId: item.itemId, origin });
     return item;
   }

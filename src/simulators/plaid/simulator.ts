@@ -14,6 +14,7 @@ import {
   type PlaidEffect,
   PlaidItems,
   type PlaidLeftovers,
+  type PlaidState,
   type SimulatedItem,
 } from './items';
 import { WebhookKeys } from './signing';
@@ -47,6 +48,8 @@ export interface PlaidSimulatorOptions {
   historyDelayMs?: number;
   /** Default Plaid's own: 30 s, then four times as long each time, six in all. */
   webhookRetryDelaysMs?: readonly number[];
+  /** What an earlier one left: its `dump()`. */
+  state?: PlaidState;
   /** Tells the user of a token made by `/sandbox/public_token/create`; by default nobody knows it. */
   userOfWebhookUrl?: (url: string) => string | undefined;
 }
@@ -95,6 +98,8 @@ export interface PlaidSimulator {
   historyReady(itemId: string, options?: { webhook?: boolean }): Promise<void>;
   /** Sends a signed webhook and changes nothing; resolves once the first attempt was answered. */
   fireWebhook(itemId: string, webhook: PlaidWebhookCode | PlaidWebhookBody): Promise<SentPlaidWebhook>;
+  /** Items and tokens, for one that is to go on with them; signing keys and faults are not in it. */
+  dump(): PlaidState;
   leftovers(userId?: string): PlaidLeftovers;
   /** No Item that we hold the token of lives, for a user or for anybody. Orphans and callers' Items do not count. */
   nothingLeft(userId?: string): boolean;
@@ -106,13 +111,16 @@ export async function startPlaidSimulator(options: PlaidSimulatorOptions): Promi
   const { clientId, secret, environment = 'sandbox', now = Date.now } = options;
   const ids = createIds(options.seed);
   const ledger = new Ledger<PlaidEffect>({ now });
-  const items = new PlaidItems({
-    ids,
-    ledger,
-    now,
-    environment,
-    removedItemError: options.removedItemError ?? 'ITEM_NOT_FOUND',
-  });
+  const items = new PlaidItems(
+    {
+      ids,
+      ledger,
+      now,
+      environment,
+      removedItemError: options.removedItemError ?? 'ITEM_NOT_FOUND',
+    },
+    options.state,
+  );
   const keys = new WebhookKeys(ids, now);
   const server = createSimulatorServer({
     ledger,
@@ -224,6 +232,7 @@ export async function startPlaidSimulator(options: PlaidSimulatorOptions): Promi
       if (!sent) throw new Error(`Item ${itemId} has no webhook URL`);
       return sent;
     },
+    dump: () => items.dump(),
     leftovers: (userId?: string) => items.leftovers(userId),
     nothingLeft: (userId?: string) => items.leftovers(userId).items.length === 0,
     async close() {
