@@ -1,0 +1,86 @@
+import { NpmStart } from '../support/npm-start';
+
+jest.setTimeout(180_000);
+
+let started: NpmStart;
+beforeAll(async () => {
+  started = await NpmStart.make();
+  await started.start();
+});
+afterAll(() => started.remove());
+
+async function linkWhen(userId: string, state: string): Promise<unknown> {
+  for (;;) {
+    const { body } = await started.api('GET', `/v1/links/${userId}`);
+    if (typeof body === 'object' && body !== null && Reflect.get(body, 'state') === state) return body;
+  }
+}
+
+/** What the page does: Link, simulated, then the start of the link. */
+async function link(userId: string): Promise<void> {
+  const session = await started.api('POST', '/demo/simulated-link', { userId, bank: 'First Platypus Bank' });
+  const { publicToken } = session.body as { publicToken: string };
+  const request = { userId, publicToken, jobs: ['employer-classification'] };
+  expect(await started.api('POST', '/demo/api/v1/links', request)).toMatchObject({ status: 202 });
+}
+
+describe('npm start', () => {
+  it('refuses to run a second time in the same folder, and names who runs there', async () => {
+    const { code, output } = await started.run('start', [], { PORT: '0' });
+    expect(code).toBe(1);
+    expect(output).toMatch(/^start: Process \d+, http:\/\/127\.0\.0\.1:\d+ runs in .* already\./m);
+  });
+
+  it('lets npm run sim make things happen to a user, and knows of them after a restart', async () => {
+    await link('alice');
+    await linkWhen('alice', 'linked');
+    const happened = await started.run('sim', ['require-login', 'alice']);
+    expect(happened).toEqual({ code: 0, output: 'The bank asks alice for a sign-in.\n' });
+    await linkWhen('alice', 'needs_attention');
+
+    // Not asked to end: what the simulators held was written down as it came.
+    await started.stop('SIGTERM');
+    expect(await started.run('sim', ['sign-in', 'alice'])).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('Nothing runs in this folder.'),
+    });
+    await started.start();
+    expect(await started.api('POST', '/v1/links/alice/repaired')).toMatchObject({ status: 409 });
+    await started.run('sim', ['sign-in', 'alice']);
+    expect(await started.api('POST', '/v1/links/alice/repaired')).toMatchObject({ status: 202 });
+    await linkWhen('alice', 'linked');
+
+    await started.run('sim', ['revoke', 'alice']);
+    await linkWhen('alice', 'unlinked');
+  });
+
+  it('says in a sentence what npm run sim cannot do', async () => {
+    expect(await started.run('sim', ['revoke', 'nobody'])).toEqual({
+      code: 1,
+      output: 'Plaid has no Item of nobody.\n',
+    });
+    expect(await started.run('sim', ['explode', 'alice'])).toMatchObject({
+      code: 1,
+      output: expect.stringContaining('npm run sim -- require-login <user>'),
+    });
+  });
+
+  it('keeps the page to browsers of this machine and of this page', async () => {
+    const page = async (headers: Record<string, string>) =>
+      (await fetch(`${started.url}/demo/setup`, { headers })).status;
+    expect(await page({})).toBe(200);
+    expect(await page({ 'sec-fetch-site': 'same-origin' })).toBe(200);
+    expect(await page({ 'sec-fetch-site': 'cross-site' })).toBe(404);
+    expect(await page({ 'x-forwarded-for': '192.0.2.1' })).toBe(404);
+    expect((await fetch(`${started.url}/demo/api/metrics`)).status).toBe(404);
+  });
+
+  it('serves no more than the page needs, under a strict policy', async () => {
+    const response = await fetch(`${started.url}/demo`);
+    const policy = response.headers.get('content-security-policy') ?? '';
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("script-src 'self';");
+    expect(policy).not.toMatch(/unsafe|https?:|\*/);
+    expect(await response.text()).not.toContain('dev-key-for-this-machine');
+  });
+});
