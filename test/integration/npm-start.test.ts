@@ -38,8 +38,7 @@ describe('npm start', () => {
     expect(happened).toEqual({ code: 0, output: 'The bank asks alice for a sign-in.\n' });
     await linkWhen('alice', 'needs_attention');
 
-    // Not asked to end: what the simulators held was written down as it came.
-    await started.stop('SIGTERM');
+    await started.stop();
     expect(await started.run('sim', ['sign-in', 'alice'])).toMatchObject({
       code: 1,
       output: expect.stringContaining('Nothing runs in this folder.'),
