@@ -62,18 +62,17 @@ it('refuses in time while Temporal is away, and goes on with every link once it 
     call.unlink(userId, 60, options),
     call.call('POST', `/v1/links/${userId}/repaired`, options),
     call.call('POST', '/v1/link-tokens', { body: { userId, mode: 'update' }, ...options }),
+    // Whether the user has an open link is for Temporal to say.
+    call.call('POST', '/v1/link-tokens', { body: { userId }, ...options }),
     call.call('GET', '/readyz', options),
   ]);
-  const taken = await Promise.all([
-    call.call('GET', '/livez', options),
-    call.call('POST', '/v1/link-tokens', { body: { userId }, ...options }),
-  ]);
+  const alive = await call.call('GET', '/livez', options);
 
   for (const answer of refused) {
     expect([answer.status, answer.code()]).toEqual([503, 'temporal_unavailable']);
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
   }
-  expect(taken.map(({ status }) => status)).toEqual([200, 200]);
+  expect(alive.status).toBe(200);
 
   // The first attempt is refused, for Atomic to send it again.
   const seq = atomic.ledger.lastSeq;

@@ -155,8 +155,9 @@ it('answers a wait at once while the link is being removed, however long that ta
   const begunBefore = wait();
   await until(async () => (await acceptedUpdates(handle)) === 1);
   await handle.cancel();
-  expect(await begunBefore).toEqual({ job: EMPLOYER, state: 'registered' });
-  expect(await wait()).toEqual({ job: EMPLOYER, state: 'registered' });
+  const unlinked = { job: EMPLOYER, state: 'failed', error: { code: 'unlinked' } };
+  expect(await begunBefore).toMatchObject(unlinked);
+  expect(await wait()).toMatchObject(unlinked);
   expect(await getLink(handle)).toMatchObject({ state: 'unlinking' });
   atomic.faults.clear();
 });

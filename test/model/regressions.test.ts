@@ -52,8 +52,6 @@ async function liveInStep(): Promise<Handle> {
 
 it('does not fail a job whose registration is refused because its account was withdrawn meanwhile', async () => {
   const { plaid, atomic } = world();
-  // The second attempt, which webhooks can overtake.
-  atomic.faults.add({ operation: REGISTER, kind: { status: 500 } });
   atomic.faults.add({ operation: REGISTER, kind: { hold: 'registration' } });
   const { handle, userId, itemId, accountId } = await world().start({
     accounts: [{ type: 'depository', mask: '0000', subtype: 'checking' }],

@@ -63,7 +63,7 @@ async function refusedStep({ workflowId }: { workflowId: string }): Promise<stri
 /** Of the events that a worker's answer to a task made: the number of that answer. */
 function taskOf(event: HistoryEvent): string | undefined {
   const attributes =
-    event.markerRecordedEventAttributes ??
+    event.activityTaskScheduledEventAttributes ??
     event.timerStartedEventAttributes ??
     event.timerCanceledEventAttributes ??
     event.upsertWorkflowSearchAttributesEventAttributes;
@@ -75,18 +75,21 @@ function present<T>(value: T | null | undefined): T {
   return value;
 }
 
-it('shows no result of a victim whose marker was put into the run of another', async () => {
+it('shows no result of a victim whose answer was given to a step of another', async () => {
   const { victim, mallory, links, writer } = await parties();
   await webhook(victim.handle, EMPLOYER);
   const report = await settled(victim.handle, EMPLOYER);
   expect(JSON.stringify(report?.result)).toContain(RESULT_OF_VICTIM);
 
   const events = await writer.history(victim.handle.workflowId);
-  const task = taskOf(present(events.findLast((event) => event.markerRecordedEventAttributes)));
-  const ofTask = events.filter((event) => taskOf(event) === task);
+  const completed = present(events.findLast((event) => event.activityTaskCompletedEventAttributes));
+  const { scheduledEventId, result } = present(completed.activityTaskCompletedEventAttributes);
+  const step = present(events.find(({ eventId }) => String(eventId) === String(scheduledEventId)));
+  const ofTask = events.filter((event) => taskOf(event) === taskOf(step));
   await world().stopWorker();
   await webhook(mallory.handle, EMPLOYER);
   await writer.answerTask(commandsOf(ofTask));
+  await writer.completeStep(present(result?.payloads));
   await world().restartWorker();
 
   const shown = await links.waitForJob(mallory.userId, EMPLOYER).then(JSON.stringify, String);
@@ -136,6 +139,7 @@ it('takes no step with the arguments of a victim', async () => {
 it('reads no view of a victim that a worker of somebody else hands out for another', async () => {
   const { victim, mallory, links, writer } = await parties();
   await victim.handle.executeUpdate(UPDATES.runJob, { args: [{ job: RECURRING }] });
+  await viewWhen(victim.handle, ({ jobs }) => jobs[RECURRING]?.state === 'registered');
   const events = await writer.history(victim.handle.workflowId);
   const updated = present(events.find((event) => event.workflowExecutionUpdateCompletedEventAttributes));
   const outcome = updated.workflowExecutionUpdateCompletedEventAttributes?.outcome;

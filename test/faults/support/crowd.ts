@@ -73,7 +73,10 @@ export function linksACrowd(title: string, count: number): void {
     const drainedAt = Date.now();
 
     expect(results).toEqual(
-      users.map((userId) => ({ job: EMPLOYER, state: 'completed', result: [{ employerOf: userId }] })),
+      users.map((userId) => {
+        const result = [{ employerOf: userId }];
+        return { job: EMPLOYER, state: 'completed', result, resultText: JSON.stringify(result) };
+      }),
     );
     await allIn(world, 'linked', count);
     expect(await doneAgainWithoutReason(world, users)).toEqual([]);

@@ -50,6 +50,14 @@ export class KeylessWriter {
     await this.#service.respondWorkflowTaskCompleted({ ...this.#caller(), taskToken, commands });
   }
 
+  /** Takes the next step of the queue, as a worker does, and completes it with this answer. */
+  async completeStep(payloads: Payload[]): Promise<void> {
+    const { taskToken } = await this.#poll(() =>
+      this.#service.pollActivityTaskQueue({ ...this.#caller(), taskQueue: this.#taskQueue }),
+    );
+    await this.#service.respondActivityTaskCompleted({ ...this.#caller(), taskToken, result: { payloads } });
+  }
+
   /** Takes the next query and answers it. */
   async answerQuery(payloads: Payload[]): Promise<void> {
     const { taskToken } = await this.#nextTask();
@@ -69,13 +77,17 @@ export class KeylessWriter {
     return { namespace: this.#client.options.namespace, identity: IDENTITY, requestId: randomUUID() };
   }
 
-  async #nextTask(): Promise<{ taskToken: Uint8Array }> {
+  #nextTask(): Promise<{ taskToken: Uint8Array }> {
+    return this.#poll(() =>
+      this.#service.pollWorkflowTaskQueue({ ...this.#caller(), taskQueue: this.#taskQueue }),
+    );
+  }
+
+  async #poll(take: () => Promise<{ taskToken: Uint8Array }>): Promise<{ taskToken: Uint8Array }> {
     for (;;) {
-      const { taskToken } = await this.#client.connection.withDeadline(Date.now() + 70_000, () =>
-        this.#service.pollWorkflowTaskQueue({ ...this.#caller(), taskQueue: this.#taskQueue }),
-      );
+      const task = await this.#client.connection.withDeadline(Date.now() + 70_000, take);
       // An empty answer is the end of a long poll.
-      if (taskToken.length > 0) return { taskToken };
+      if (task.taskToken.length > 0) return task;
     }
   }
 }
@@ -85,18 +97,13 @@ export function commandsOf(events: readonly HistoryEvent[]): Command[] {
   return events.map((event) => {
     const {
       activityTaskScheduledEventAttributes: step,
-      markerRecordedEventAttributes: marker,
       timerStartedEventAttributes: timer,
       timerCanceledEventAttributes: cancelled,
       upsertWorkflowSearchAttributesEventAttributes: upsert,
     } = event;
     if (step) {
       const commandType = CommandType.COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK;
-      return { commandType, scheduleActivityTaskCommandAttributes: { ...step, activityId: randomUUID() } };
-    }
-    if (marker) {
-      const commandType = CommandType.COMMAND_TYPE_RECORD_MARKER;
-      return { commandType, recordMarkerCommandAttributes: marker };
+      return { commandType, scheduleActivityTaskCommandAttributes: step };
     }
     if (timer) {
       const commandType = CommandType.COMMAND_TYPE_START_TIMER;
