@@ -1,4 +1,5 @@
 /** `npm run api`: the HTTP API, a process of its own. */
+import { plaidKeyFile } from '../process/plaid-key-file';
 import { type Entry, readEnvironment, runEntry } from '../process/run-entry';
 import { startApi } from '../process/start-api';
 import { keyRingOf, plaidOf } from '../process/wiring';
@@ -20,6 +21,7 @@ const entry: Entry<ApiSettings> = {
       taskQueue,
       keyRing,
       plaid: plaidOf(settings.plaid),
+      plaidKeys: plaidKeyFile(settings.plaid.baseUrl, logger),
       http: settings.http,
       atomicEvents: settings.atomicEvents,
       secrets: settings,

@@ -15,6 +15,7 @@ import type { ApiKeySetting } from '../settings/rules';
 import type { CallerSecrets, HttpSettings } from '../settings/types';
 import { claimPort } from '../system/free-port';
 import { requestIdInterceptor, servingRequest } from '../temporal/request-id';
+import type { PlaidKeyStore } from '../webhooks/plaid-key-cache';
 import { keepSearchAttributes } from './keep-search-attributes';
 import { listenOn, urlOf } from './listen';
 import type { Running } from './run-entry';
@@ -26,6 +27,8 @@ export interface ApiOptions {
   taskQueue: string;
   keyRing: KeyRing;
   plaid: Plaid;
+  /** Keeps Plaid's verification keys over a restart. */
+  plaidKeys?: PlaidKeyStore;
   http: HttpSettings;
   /** Names of Atomic's events; the documented ones by default. */
   atomicEvents?: JobEvents;
@@ -79,7 +82,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     apiKeys: () => current.apiKeys,
     atomicWebhookSecrets: () => current.atomicWebhookSecrets,
     ...(options.atomicEvents && { atomicEvents: options.atomicEvents }),
-    verifyPlaidWebhook: plaidVerifierOf(plaid),
+    verifyPlaidWebhook: plaidVerifierOf(plaid, options.plaidKeys),
     logger,
     ...(options.audit && { audit: options.audit }),
     metrics,

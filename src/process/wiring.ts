@@ -7,6 +7,7 @@ import { createPlaid } from '../providers/plaid/client';
 import { ProviderError } from '../providers/provider-error';
 import type { Atomic, Plaid } from '../providers/types';
 import type { AtomicSettings, PlaidSettings, TemporalSettings } from '../settings/types';
+import type { PlaidKeyStore } from '../webhooks/plaid-key-cache';
 import { createPlaidVerifier, type PlaidVerifier } from '../webhooks/plaid-signature';
 
 /** The keys of the settings, or this machine's own. */
@@ -29,8 +30,9 @@ export function atomicOf({ apiKey, apiSecret, ...use }: AtomicSettings): Atomic 
 }
 
 /** Verifies Plaid's webhooks with the keys that Plaid hands out. */
-export function plaidVerifierOf(plaid: Plaid): PlaidVerifier {
+export function plaidVerifierOf(plaid: Plaid, store?: PlaidKeyStore): PlaidVerifier {
   return createPlaidVerifier({
+    ...(store && { store }),
     async fetchKey(keyId) {
       try {
         return { kind: 'found', key: await plaid.getWebhookVerificationKey({ keyId }) };

@@ -12,29 +12,49 @@ export type PlaidKeyLookup =
   | { kind: 'unknown' }
   | { kind: 'unavailable' };
 
+/** Keys that were looked up, where they outlive this process. */
+export interface PlaidKeyStore {
+  /** Those kept; never rejects. */
+  read(): Promise<readonly StoredPlaidKey[]>;
+  /** Replaces them; never rejects. */
+  write(keys: readonly StoredPlaidKey[]): Promise<void>;
+}
+
+export interface StoredPlaidKey {
+  key: PlaidVerificationKey;
+  /** Until when it is trusted without being looked up again, Unix milliseconds. */
+  untilMs: number;
+}
+
 export interface PlaidKeyCacheOptions {
   /** One call to Plaid. A rejection counts as `unavailable`. It has to settle, by a deadline of its own. */
   fetchKey: (keyId: string) => Promise<PlaidKeyLookup>;
+  store?: PlaidKeyStore;
   /** The clock, in Unix milliseconds. */
   nowMs?: () => number;
   /** How long a caller waits for a look-up; the look-up itself goes on, for the next caller. */
   lookupTimeoutMs?: number;
-  /** Look-ups of key ids not seen before, at most, in a minute. */
-  newKeyLookupsPerMinute?: number;
+  /** Look-ups of key ids not seen before, at most, in a minute: for one sender, and in all. */
+  newKeyLookupsPerMinute?: { perSender: number; inAll: number };
   /** Key ids remembered as not usable, at most. */
   maxMisses?: number;
 }
 
-export type PlaidKeyMiss =
-  | 'unknown_key'
-  | 'unusable_key'
-  | 'expired_key'
-  | 'too_many_unknown_keys'
-  | 'key_unavailable';
+/** Who names a key id. */
+export interface PlaidWebhookSender {
+  /** Whose look-ups are counted together: an address and the user that it writes of. */
+  budget: string;
+  /** Whether a key may be looked up for it at all. A rejection counts as no. */
+  mayLookUp(): Promise<boolean>;
+}
+
+export type PlaidKeyMiss = 'unknown_key' | 'unusable_key' | 'expired_key' | PlaidKeyUnavailable;
+/** No judgement on the key: it was not, or could not be, looked up now. */
+export type PlaidKeyUnavailable = 'key_unavailable' | 'too_many_lookups' | 'no_open_link';
 
 export type PlaidKeyAnswer = { ok: true; key: CryptoKey } | { ok: false; reason: PlaidKeyMiss };
 
-export type PlaidKeyCache = (keyId: string) => Promise<PlaidKeyAnswer>;
+export type PlaidKeyCache = (keyId: string, sender: PlaidWebhookSender) => Promise<PlaidKeyAnswer>;
 
 interface Entry {
   answer: PlaidKeyAnswer;
@@ -49,42 +69,84 @@ const UNKNOWN_FOR_MS = 5 * MINUTE_MS;
 const UNAVAILABLE_FOR_MS = 5000;
 // Plaid rotates one key at a time, so this is never reached by Plaid's own keys.
 const MAX_KNOWN = 100;
+const LOOKUPS_PER_MINUTE = { perSender: 5, inAll: 300 };
 
 /**
  * Plaid's verification keys by id, for a day each. Anybody can name a key id, so what forged webhooks can cost is
  * bounded: one look-up in flight for an id, ids that Plaid does not know remembered for minutes in a map of limited
- * size, and a limit on look-ups of new ids in a minute. Beyond it an id is refused unseen (`too_many_unknown_keys`),
- * which costs a real new key no more than one of Plaid's repetitions. Known keys are outside that limit and apart
- * from that map, so a flood can neither drop nor delay them. Never rejects.
+ * size, and look-ups of new ids only for a sender that may have one, within its own budget. So a flood from one address,
+ * or about one user, leaves the look-ups of all others alone; beyond the budget nothing is said of the key, and Plaid
+ * sends the webhook again. Known keys are outside the budgets and apart from that map, and with a store they outlive
+ * the process: a flood can neither drop nor delay them. Never rejects.
  */
 export function createPlaidKeyCache(options: PlaidKeyCacheOptions): PlaidKeyCache {
-  const { fetchKey, nowMs = Date.now, lookupTimeoutMs = 4000 } = options;
-  const { newKeyLookupsPerMinute = 30, maxMisses = 1000 } = options;
+  const { fetchKey, store, nowMs = Date.now, lookupTimeoutMs = 4000 } = options;
+  const { newKeyLookupsPerMinute = LOOKUPS_PER_MINUTE, maxMisses = 1000 } = options;
   const known = new Map<string, Entry>();
+  const stored = new Map<string, StoredPlaidKey>();
   const misses = new Map<string, Entry>();
   const inFlight = new Map<string, Promise<PlaidKeyAnswer>>();
+  const refusals = new Map<string, Promise<PlaidKeyUnavailable | undefined>>();
   let minuteStartMs = 0;
-  let lookupsThisMinute = 0;
+  let lookups = 0;
+  const lookupsBy = new Map<string, number>();
+  const restored = restore();
+
+  async function restore(): Promise<void> {
+    for (const { key, untilMs } of (await store?.read()) ?? []) {
+      const answer = await importKey(key.kid, key);
+      if (!answer.ok || untilMs > nowMs() + KNOWN_FOR_MS) continue;
+      known.set(key.kid, { answer, untilMs });
+      stored.set(key.kid, { key, untilMs });
+    }
+  }
 
   function remembered(keyId: string): PlaidKeyAnswer | undefined {
     const now = nowMs();
     return [known.get(keyId), misses.get(keyId)].find((entry) => entry && now < entry.untilMs)?.answer;
   }
 
-  function mayLookUpNewKey(): boolean {
+  function isWithinBudget(sender: string): boolean {
     const now = nowMs();
     if (now - minuteStartMs >= MINUTE_MS || now < minuteStartMs) {
       minuteStartMs = now;
-      lookupsThisMinute = 0;
+      lookups = 0;
+      lookupsBy.clear();
     }
-    lookupsThisMinute += 1;
-    return lookupsThisMinute <= newKeyLookupsPerMinute;
+    const { perSender, inAll } = newKeyLookupsPerMinute;
+    const own = lookupsBy.get(sender) ?? 0;
+    if (own >= perSender || lookups >= inAll) return false;
+    lookupsBy.set(sender, own + 1);
+    lookups += 1;
+    return true;
+  }
+
+  /** Why no key is looked up for the sender, if so. Webhooks that come together for one key are asked about once. */
+  function refusalOf(
+    keyId: string,
+    { budget, mayLookUp }: PlaidWebhookSender,
+  ): Promise<PlaidKeyUnavailable | undefined> {
+    const asked = `${keyId} ${budget}`;
+    const before = refusals.get(asked);
+    if (before) return before;
+    const ask = async () => {
+      if (!isWithinBudget(budget)) return 'too_many_lookups';
+      return (await mayLookUp().catch(() => false)) ? undefined : 'no_open_link';
+    };
+    const refusal = ask().finally(() => refusals.delete(asked));
+    refusals.set(asked, refusal);
+    return refusal;
   }
 
   async function lookUp(keyId: string): Promise<PlaidKeyAnswer> {
-    const answer = await fetchAnswer(fetchKey, keyId);
+    const { answer, key } = await fetchAnswer(fetchKey, keyId);
     if (answer.ok || answer.reason === 'expired_key') {
-      remember(known, MAX_KNOWN, keyId, { answer, untilMs: nowMs() + KNOWN_FOR_MS });
+      const untilMs = nowMs() + KNOWN_FOR_MS;
+      remember(known, MAX_KNOWN, keyId, { answer, untilMs });
+      if (answer.ok && key) remember(stored, MAX_KNOWN, keyId, { key, untilMs });
+      else stored.delete(keyId);
+      // Not waited for: a slow disk is no reason to have the webhook sent again.
+      void store?.write([...stored.values()]);
       return answer;
     }
     const unavailable = answer.reason === 'key_unavailable';
@@ -95,12 +157,16 @@ export function createPlaidKeyCache(options: PlaidKeyCacheOptions): PlaidKeyCach
     return answer;
   }
 
-  return async (keyId) => {
+  return async (keyId, sender) => {
+    await restored;
     const answer = remembered(keyId);
     if (answer) return answer;
+    if (!known.has(keyId) && !inFlight.has(keyId)) {
+      const reason = await refusalOf(keyId, sender);
+      if (reason) return { ok: false, reason };
+    }
     let lookup = inFlight.get(keyId);
     if (!lookup) {
-      if (!known.has(keyId) && !mayLookUpNewKey()) return { ok: false, reason: 'too_many_unknown_keys' };
       lookup = lookUp(keyId).finally(() => inFlight.delete(keyId));
       inFlight.set(keyId, lookup);
     }
@@ -111,20 +177,15 @@ export function createPlaidKeyCache(options: PlaidKeyCacheOptions): PlaidKeyCach
 async function fetchAnswer(
   fetchKey: PlaidKeyCacheOptions['fetchKey'],
   keyId: string,
-): Promise<PlaidKeyAnswer> {
-  let lookup: PlaidKeyLookup;
-  try {
-    lookup = await fetchKey(keyId);
-  } catch {
-    return { ok: false, reason: 'key_unavailable' };
-  }
+): Promise<{ answer: PlaidKeyAnswer; key?: PlaidVerificationKey }> {
+  const lookup = await fetchKey(keyId).catch((): PlaidKeyLookup => ({ kind: 'unavailable' }));
   switch (lookup.kind) {
     case 'unknown':
-      return { ok: false, reason: 'unknown_key' };
+      return { answer: { ok: false, reason: 'unknown_key' } };
     case 'unavailable':
-      return { ok: false, reason: 'key_unavailable' };
+      return { answer: { ok: false, reason: 'key_unavailable' } };
     case 'found':
-      return importKey(keyId, lookup.key);
+      return { answer: await importKey(keyId, lookup.key), key: lookup.key };
   }
 }
 
@@ -143,7 +204,7 @@ async function importKey(keyId: string, jwk: PlaidVerificationKey): Promise<Plai
 }
 
 /** Sets an entry as the newest of the map and drops the oldest beyond the limit. */
-function remember(entries: Map<string, Entry>, limit: number, keyId: string, entry: Entry): void {
+function remember<T>(entries: Map<string, T>, limit: number, keyId: string, entry: T): void {
   entries.delete(keyId);
   entries.set(keyId, entry);
   for (const oldest of entries.keys()) {

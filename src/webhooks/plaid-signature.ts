@@ -2,9 +2,15 @@ import { timingSafeEqual } from 'node:crypto';
 import type { JWTPayload } from 'jose';
 import { bodyDigest, decodeSha256Hex } from './body-digest';
 import { loadJose } from './load-jose';
-import { createPlaidKeyCache, type PlaidKeyCacheOptions, type PlaidKeyMiss } from './plaid-key-cache';
+import {
+  createPlaidKeyCache,
+  type PlaidKeyCacheOptions,
+  type PlaidKeyMiss,
+  type PlaidKeyUnavailable,
+  type PlaidWebhookSender,
+} from './plaid-key-cache';
 
-export type { PlaidKeyLookup } from './plaid-key-cache';
+export type { PlaidKeyLookup, PlaidWebhookSender } from './plaid-key-cache';
 
 export type PlaidRefusal =
   | 'missing_signature'
@@ -15,17 +21,18 @@ export type PlaidRefusal =
   | 'issued_in_future'
   | 'wrong_body'
   | 'wrong_signature'
-  | Exclude<PlaidKeyMiss, 'key_unavailable'>;
+  | Exclude<PlaidKeyMiss, PlaidKeyUnavailable>;
 
 /** `unavailable` is no judgement: the key could not be had, so the sender should come again (503, not 401). */
 export type PlaidVerdict =
   | { ok: true }
   | { ok: false; reason: PlaidRefusal; unavailable?: never }
-  | { ok: false; reason: 'key_unavailable'; unavailable: true };
+  | { ok: false; reason: PlaidKeyUnavailable; unavailable: true };
 
 export type PlaidVerifier = (
   rawBody: Uint8Array,
   jwtHeader: string | string[] | undefined,
+  sender: PlaidWebhookSender,
 ) => Promise<PlaidVerdict>;
 
 const MAX_AGE_SECONDS = 300;
@@ -47,7 +54,7 @@ export function createPlaidVerifier(options: PlaidKeyCacheOptions): PlaidVerifie
   const { nowMs = Date.now } = options;
   const keyOf = createPlaidKeyCache(options);
 
-  return async (rawBody, jwtHeader) => {
+  return async (rawBody, jwtHeader, sender) => {
     if (jwtHeader === undefined || jwtHeader === '') return refused('missing_signature');
     if (typeof jwtHeader !== 'string' || jwtHeader.length > MAX_JWT_LENGTH) {
       return refused('malformed_signature');
@@ -64,10 +71,10 @@ export function createPlaidVerifier(options: PlaidKeyCacheOptions): PlaidVerifie
     const problem = claimsProblem(unverified.claims, digest, nowSeconds);
     if (problem) return refused(problem);
 
-    const found = await keyOf(unverified.kid);
+    const found = await keyOf(unverified.kid, sender);
     if (!found.ok) {
       const { reason } = found;
-      return reason === 'key_unavailable' ? { ok: false, reason, unavailable: true } : refused(reason);
+      return isUnavailable(reason) ? { ok: false, reason, unavailable: true } : refused(reason);
     }
     const { jwtVerify } = await loadJose();
     try {
@@ -79,6 +86,10 @@ export function createPlaidVerifier(options: PlaidKeyCacheOptions): PlaidVerifie
       return refused('wrong_signature');
     }
   };
+}
+
+function isUnavailable(reason: PlaidKeyMiss): reason is PlaidKeyUnavailable {
+  return reason === 'key_unavailable' || reason === 'too_many_lookups' || reason === 'no_open_link';
 }
 
 function refused(reason: PlaidRefusal): PlaidVerdict {

@@ -83,6 +83,7 @@ test('signed with a key of Plaid’s it passes, and altered it does not', async 
     fetchKey: async (id) => (id === kid ? { kind: 'found', key: jwk } : { kind: 'unknown' }),
   });
   const made = testApp({ verifyPlaidWebhook });
+  made.links.script({ hasOpenLink: async () => true });
   const jwt = await new SignJWT({ request_body_sha256: sha256(BODY) })
     .setProtectedHeader({ alg: 'ES256', kid })
     .setIssuedAt()
@@ -91,18 +92,22 @@ test('signed with a key of Plaid’s it passes, and altered it does not', async 
   expectProblem(await send(made, { jwt, body: `${BODY} ` }), 401, 'invalid_signature');
   expectProblem(await send(made, { jwt: `${jwt.slice(0, -4)}AAAA` }), 401, 'invalid_signature');
   expectProblem(await send(made, { jwt: '' }), 401, 'invalid_signature');
-  expect(made.links.calls).toHaveLength(1);
+  expect(made.links.callsOf('signalPlaidWebhook')).toHaveLength(1);
+  expect(made.links.callsOf('hasOpenLink')).toHaveLength(1);
 });
 
 test.each<[PlaidVerdict, number, 'invalid_signature' | 'provider_unavailable']>([
   [{ ok: false, reason: 'wrong_signature' }, 401, 'invalid_signature'],
   [{ ok: false, reason: 'too_old' }, 401, 'invalid_signature'],
   [{ ok: false, reason: 'expired_key' }, 401, 'invalid_signature'],
-  [{ ok: false, reason: 'too_many_unknown_keys' }, 401, 'invalid_signature'],
+  [{ ok: false, reason: 'too_many_lookups', unavailable: true }, 503, 'provider_unavailable'],
+  [{ ok: false, reason: 'no_open_link', unavailable: true }, 503, 'provider_unavailable'],
   [{ ok: false, reason: 'key_unavailable', unavailable: true }, 503, 'provider_unavailable'],
 ])('the verdict %j is answered %d', async (verdict, status, code) => {
   const made = testApp({ verifyPlaidWebhook: async () => verdict });
-  expectProblem(await send(made), status, code);
+  const response = await send(made);
+  expectProblem(response, status, code);
+  if (status === 503) expect(Number(response.headers['retry-after'])).toBeGreaterThan(0);
   expect(made.links.calls).toEqual([]);
   const reason = 'reason' in verdict ? verdict.reason : '';
   expect(await made.metrics.metrics()).toContain(

@@ -3,9 +3,25 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import type { PlaidVerificationKey } from '../../src/contract/plaid';
-import { createPlaidVerifier, type PlaidKeyLookup } from '../../src/webhooks/plaid-signature';
+import type { PlaidKeyCacheOptions, StoredPlaidKey } from '../../src/webhooks/plaid-key-cache';
+import {
+  createPlaidVerifier as createVerifier,
+  type PlaidKeyLookup,
+  type PlaidWebhookSender,
+} from '../../src/webhooks/plaid-signature';
 import keyAnswer from '../fixtures/plaid/webhook-verification-key-get.json';
 import jwtVectors from '../fixtures/vectors/plaid-verification-jwt.json';
+
+const sender = (budget: string, isOpen = true): PlaidWebhookSender => ({
+  budget,
+  mayLookUp: async () => isOpen,
+});
+/** A verifier whose webhooks come from one sender, unless they say so. */
+function createPlaidVerifier(options: PlaidKeyCacheOptions) {
+  const verify = createVerifier(options);
+  return (body: Uint8Array, jwt: string | string[] | undefined, from = sender('10.0.0.1 u')) =>
+    verify(body, jwt, from);
+}
 
 const ACCEPTED = { ok: true };
 const UNAVAILABLE = { ok: false, reason: 'key_unavailable', unavailable: true };
@@ -347,7 +363,7 @@ describe('the key cache', () => {
     expect(source.state.asked).toEqual(['a', 'b', 'c', 'a']);
   });
 
-  it('asks Plaid for at most 30 new key ids a minute and goes on accepting the known one', async () => {
+  it('looks up 5 new key ids a minute for one sender, and says of others nothing but that it did not look', async () => {
     const source = plaid();
     const verify = createPlaidVerifier(source);
     await verify(BODY, tokenOf());
@@ -356,9 +372,10 @@ describe('the key cache', () => {
       const verdict = await verify(BODY, tokenOf({ header: { kid: `forged-${i}` } }));
       const reason = verdict.ok ? 'accepted' : verdict.reason;
       reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+      if (reason === 'too_many_lookups') expect(verdict).toMatchObject({ unavailable: true });
     }
-    expect(Object.fromEntries(reasons)).toEqual({ unknown_key: 29, too_many_unknown_keys: 971 });
-    expect(source.state.asked).toHaveLength(30);
+    expect(Object.fromEntries(reasons)).toEqual({ unknown_key: 4, too_many_lookups: 996 });
+    expect(source.state.asked).toHaveLength(5);
     expect(await verify(BODY, tokenOf())).toEqual(ACCEPTED);
 
     source.state.nowMs += MINUTE_MS;
@@ -366,9 +383,61 @@ describe('the key cache', () => {
     expect(verdict).toEqual({ ok: false, reason: 'unknown_key' });
   });
 
+  it('looks a true key up for one sender while another has used up its own look-ups', async () => {
+    const verify = createPlaidVerifier(plaid());
+    for (let i = 0; i < 50; i += 1) {
+      await verify(BODY, tokenOf({ header: { kid: `forged-${i}` } }), sender('10.6.6.6 u'));
+    }
+    expect(await verify(BODY, tokenOf(), sender('52.1.1.1 u'))).toEqual(ACCEPTED);
+  });
+
+  it('looks no key up for a user without an open link, and does not refuse the webhook for it', async () => {
+    const source = plaid();
+    const verify = createPlaidVerifier(source);
+    const unavailable = { ok: false, reason: 'no_open_link', unavailable: true };
+    expect(await verify(BODY, tokenOf(), sender('10.6.6.6 nobody', false))).toEqual(unavailable);
+    expect(source.state.asked).toEqual([]);
+    const away = { budget: 'b', mayLookUp: () => Promise.reject(new Error('Temporal is away')) };
+    expect(await verify(BODY, tokenOf(), away)).toEqual(unavailable);
+    await verify(BODY, tokenOf());
+    expect(await verify(BODY, tokenOf(), sender('10.6.6.6 nobody', false))).toEqual(ACCEPTED);
+  });
+
+  it('knows the keys that were kept, for the rest of their day, and keeps those that it looks up', async () => {
+    let kept: readonly StoredPlaidKey[] = [];
+    const store = {
+      read: async () => kept,
+      write: async (keys: readonly StoredPlaidKey[]) => void (kept = keys),
+    };
+    const first = plaid();
+    await createPlaidVerifier({ ...first, store })(BODY, tokenOf());
+    expect(kept).toEqual([{ key: jwkOf(publicKey), untilMs: NOW_SECONDS * 1000 + DAY_MS }]);
+
+    const next = plaid(() => ({ kind: 'unavailable' }));
+    const verify = createPlaidVerifier({ ...next, store });
+    expect(await verify(BODY, tokenOf(), sender('10.6.6.6 nobody', false))).toEqual(ACCEPTED);
+    expect(next.state.asked).toEqual([]);
+    next.state.nowMs += DAY_MS;
+    expect(await verify(BODY, freshToken(next.state.nowMs))).toEqual(UNAVAILABLE);
+  });
+
+  it.each<[string, Partial<PlaidVerificationKey>, number]>([
+    ['withdrawn', { expired_at: 1 }, 1],
+    ['of another algorithm', { alg: 'RS256' }, 1],
+    ['kept for longer than a day', {}, 2 * DAY_MS],
+  ])('trusts no kept key that is %s', async (_name, change, forMs) => {
+    const kept = [{ key: jwkOf(publicKey, change), untilMs: NOW_SECONDS * 1000 + forMs }];
+    const source = plaid(() => ({ kind: 'unavailable' }));
+    const verify = createPlaidVerifier({
+      ...source,
+      store: { read: async () => kept, write: async () => {} },
+    });
+    expect(await verify(BODY, tokenOf())).toEqual(UNAVAILABLE);
+  });
+
   it('asks again for a known key while a flood uses up the look-ups', async () => {
     const source = plaid();
-    const verify = createPlaidVerifier({ ...source, newKeyLookupsPerMinute: 3 });
+    const verify = createPlaidVerifier({ ...source, newKeyLookupsPerMinute: { perSender: 3, inAll: 9 } });
     await verify(BODY, freshToken(source.state.nowMs));
     source.state.nowMs += DAY_MS;
     for (const kid of ['a', 'b', 'c', 'd']) await verify(BODY, freshToken(source.state.nowMs, kid));
@@ -420,7 +489,7 @@ describe('while Plaid is away', () => {
 
   it('does not go on trusting a key that is a day old, and trusts it again once Plaid confirms it', async () => {
     const source = plaid();
-    const verify = createPlaidVerifier({ ...source, newKeyLookupsPerMinute: 1 });
+    const verify = createPlaidVerifier({ ...source, newKeyLookupsPerMinute: { perSender: 1, inAll: 9 } });
     await verify(BODY, freshToken(source.state.nowMs));
     source.state.answer = () => ({ kind: 'unavailable' });
     source.state.nowMs += DAY_MS;

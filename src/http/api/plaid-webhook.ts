@@ -26,12 +26,16 @@ export function plaidWebhookRoute(
     answers: { 200: { description: 'Plaid need not send it again.', schema: receivedSchema } },
     problems: ['temporal_unavailable', 'provider_unavailable'],
     take: async ({ rawBody, request }) => {
-      const verdict = await verifyPlaidWebhook(rawBody, request.headers[PLAID_SIGNATURE_HEADER]);
+      const params = userParamsSchema.safeParse(request.params);
+      const verdict = await verifyPlaidWebhook(rawBody, request.headers[PLAID_SIGNATURE_HEADER], {
+        budget: `${request.ip} ${params.data?.userId ?? ''}`,
+        mayLookUp: async () =>
+          params.success && withinTemporalDeadline(links.hasOpenLink(params.data.userId)),
+      });
       if (!verdict.ok) {
         countWebhook('plaid', verdict.reason);
         throw new HttpProblem(verdict.unavailable ? 'provider_unavailable' : 'invalid_signature');
       }
-      const params = userParamsSchema.safeParse(request.params);
       const webhook = parsePlaidWebhook(rawBody);
       if (!params.success || !webhook.ok) {
         countWebhook('plaid', 'invalid_body');
