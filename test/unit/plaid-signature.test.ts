@@ -407,7 +407,9 @@ describe('the key cache', () => {
     let kept: readonly StoredPlaidKey[] = [];
     const store = {
       read: async () => kept,
-      write: async (keys: readonly StoredPlaidKey[]) => void (kept = keys),
+      write: async (keys: readonly StoredPlaidKey[]) => {
+        kept = keys;
+      },
     };
     const first = plaid();
     await createPlaidVerifier({ ...first, store })(BODY, tokenOf());
