@@ -7,6 +7,7 @@ export abstract class SafeError extends Error {}
 /** Every SafeError by name, for errors that were made into plain objects before they reach a log. */
 export const SAFE_ERROR_NAMES: readonly string[] = [
   'DecryptionError',
+  'ForgetError',
   'HttpProblem',
   'KeyRingFormatError',
   'LinkClientError',

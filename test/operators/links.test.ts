@@ -1,4 +1,6 @@
+import { Client, Connection } from '@temporalio/client';
 import { z } from 'zod';
+import { workflowIdOf } from '../../src/contract/names';
 import { type Service, startService } from '../support/service';
 import { serviceBuild } from '../support/temporal';
 import { type CommandAnswer, runCommand } from './support/run-command';
@@ -118,6 +120,33 @@ it('unlinks every link of a query, by a batch of Temporal', async () => {
   for (const { userId } of [one, two]) {
     await service.call.linkWhen(userId, ({ state }) => state === 'unlinked');
     expect(service.leftovers(userId)).toEqual([]);
+  }
+});
+
+it('cleans up after a run that was terminated, and not under a link that is open again', async () => {
+  const first = await service.link();
+  const { userId } = first;
+  await service.call.linkWhen(userId, ({ state }) => state === 'linked');
+  const terminate = () =>
+    new Client({ connection, namespace: service.temporal.namespace }).workflow
+      .getHandle(workflowIdOf(userId))
+      .terminate('by hand');
+  const connection = await Connection.connect({ address: service.temporal.address });
+  try {
+    await terminate();
+    expect((await links('why', userId)).stdout).toContain(`links -- forget ${userId}`);
+    const second = await service.link({ userId });
+    await service.call.linkWhen(userId, ({ state }) => state === 'linked');
+    expect((await links('forget', userId, '--yes')).stdout).toContain('1 Item removed');
+    const lifeOf = (itemId: string) =>
+      service.plaid.items(userId).find((item) => item.itemId === itemId)?.life;
+    expect([lifeOf(first.itemId), lifeOf(second.itemId)]).toEqual(['removed', 'live']);
+    expect(service.atomic.leftovers(userId).registrations).not.toEqual([]);
+    await terminate();
+    expect((await links('forget', userId, '--yes')).code).toBe(0);
+    expect(service.leftovers(userId)).toEqual([]);
+  } finally {
+    await connection.close();
   }
 });
 

@@ -103,7 +103,7 @@ it("Plaid's rate limit: named, and tried again at once", async () => {
   const fault = service.plaid.faults.add({
     operation: '/accounts/get',
     times: 'always',
-    kind: { plaidError: 'RATE_LIMIT_EXCEEDED' },
+    kind: { plaidError: 'ACCOUNTS_LIMIT' },
   });
   const { userId } = await service.link();
   const row = await stuck(userId, 'provider_unavailable');
@@ -156,7 +156,7 @@ it('a key that is missing: its id is named, and the workers go on with it', asyn
   expect(row.command).toContain('ENCRYPTION_KEYS');
   expect(await doctor()).toHaveProperty('keys');
   await service.worker.kill('SIGTERM');
-  await service.worker.start({ ENCRYPTION_KEYS: `${other.ENCRYPTION_KEYS},${service.env.ENCRYPTION_KEYS}` });
+  await service.worker.start({ ENCRYPTION_KEYS: `${service.env.ENCRYPTION_KEYS},${other.ENCRYPTION_KEYS}` });
   await service.call.linkWhen(userId, ({ state }) => state === 'unlinked');
 });
 

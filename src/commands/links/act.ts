@@ -1,6 +1,6 @@
 /** Commands that change links: one user, or all of a query. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { userIdOf, workflowIdOf } from '../../contract/names';
+import { userIdOf } from '../../contract/names';
 import { LinkClientError } from '../../link-client/link-client-error';
 import { type BatchWork, runBatch } from '../../operator/links/batch';
 import { findLinks, openLinksQuery } from '../../operator/links/open-links';
@@ -18,8 +18,8 @@ export interface LinkAction {
   actOn(session: LinksSession, userId: string, args: LinksArguments): Promise<string>;
   /** The same for all links of a query, by Temporal itself. */
   batch?: BatchWork;
-  /** Also on users whose link has closed. Default: open links alone. */
-  closedToo?: boolean;
+  /** The links that a condition of `--query` is about. Default: open ones. */
+  among?: (condition: string | undefined) => string;
 }
 
 interface Outcome {
@@ -37,7 +37,7 @@ export function act(action: LinkAction, args: LinksArguments): Promise<void> {
     throw new StartError(`Name a user, or links by --query: npm run links -- ${action.name} <userId>`);
   }
   return runLinksCommand(args, async (session) => {
-    const users = await usersOf(session, args);
+    const users = await usersOf(session, action, args);
     if (args.dryRun || !args.yes) return announce(action, users, args);
     return args.query !== undefined && action.batch
       ? byBatch(session, action, action.batch, args.query, users.length, args.json)
@@ -45,10 +45,14 @@ export function act(action: LinkAction, args: LinksArguments): Promise<void> {
   });
 }
 
-async function usersOf(session: LinksSession, { userId, query }: LinksArguments): Promise<string[]> {
+async function usersOf(
+  session: LinksSession,
+  { among = openLinksQuery }: LinkAction,
+  { userId, query }: LinksArguments,
+): Promise<string[]> {
   if (userId !== undefined) return [userId];
-  const ids = await findLinks(session, openLinksQuery(query));
-  return ids.flatMap((id) => userIdOf(id) ?? []);
+  const ids = await findLinks(session, among(query));
+  return [...new Set(ids)].flatMap((id) => userIdOf(id) ?? []);
 }
 
 /** Says what would be done, and does nothing. */
@@ -147,9 +151,4 @@ function exitCodeOf(done: number, failed: number): number {
 
 function counted(links: number): string {
   return links === 1 ? '1 link' : `${links} links`;
-}
-
-/** For an action on one link at Temporal itself. */
-export function executionOf(userId: string): { workflowId: string } {
-  return { workflowId: workflowIdOf(userId) };
 }

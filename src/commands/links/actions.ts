@@ -1,5 +1,11 @@
+import { createTokenSealer } from '../../encryption/token-sealer';
+import { forgetLink } from '../../operator/links/forget';
+import { endedLinksQuery } from '../../operator/links/open-links';
 import { fetchResults, IDENTITY, rerunJobs, retryLink, unlink } from '../../operator/links/repairs';
+import { StartError } from '../../process/start-error';
+import { atomicOf, plaidOf } from '../../process/wiring';
 import type { LinkAction } from './act';
+import type { LinksSession } from './session';
 
 /** Commands that change links, by their names. */
 export const ACTIONS: readonly LinkAction[] = [
@@ -20,4 +26,20 @@ export const ACTIONS: readonly LinkAction[] = [
     actOn: unlink,
     batch: { cancellationOperation: { identity: IDENTITY } },
   },
+  {
+    name: 'forget',
+    does: "after a terminate: end Atomic's access and remove the Item",
+    actOn: forget,
+    among: endedLinksQuery,
+  },
 ];
+
+async function forget(session: LinksSession, userId: string): Promise<string> {
+  const { keyRing, settings } = session;
+  if (!settings.plaid || !settings.atomic) {
+    throw new StartError('forget calls Plaid and Atomic: set PLAID_* and ATOMIC_* as for a worker.');
+  }
+  const plaid = plaidOf(settings.plaid);
+  const atomic = atomicOf(settings.atomic);
+  return forgetLink({ ...session, sealer: createTokenSealer(keyRing), plaid, atomic }, userId);
+}

@@ -20,6 +20,12 @@ export function openLinksQuery(query?: string): string {
   return query === undefined ? OPEN : `${OPEN} AND (${query})`;
 }
 
+/** Runs that were ended from outside, without their cleanup. */
+export function endedLinksQuery(query?: string): string {
+  const ended = `WorkflowType = '${WORKFLOW_TYPE}' AND ExecutionStatus IN ('Terminated', 'TimedOut')`;
+  return query === undefined ? ended : `${ended} AND (${query})`;
+}
+
 export function troubledLinksQuery(index: IndexKnowledge, query?: string): string {
   const problems = index.knowsProblems ? ` OR ${PROBLEMS} IS NOT NULL` : '';
   return `${openLinksQuery(query)} AND (${TROUBLED}${problems})`;
