@@ -197,8 +197,6 @@ const http = {
   drainDelayMs,
 };
 
-/** Undefined: derived from the encryption keys. */
-const sealingPublicKeys = optional('SEALING_PUBLIC_KEYS', words('k1:…', 20_000));
 const resultOverdueAfter = duration('15m', 1_000);
 const work = {
   host,
@@ -214,8 +212,6 @@ const work = {
     wholeNumber(2, 10_000, '100'),
     100,
   ),
-  /** Undefined: derived from the encryption keys. */
-  sealingKeys: optional('SEALING_KEYS', secret('k1:…')),
   link: {
     resultOverdueAfterMs: withDefault('RESULT_OVERDUE_AFTER', resultOverdueAfter, 15 * 60_000),
     resultGiveUpAfterMs: withDefault('RESULT_GIVE_UP_AFTER', duration('7d', 1_000), 7 * DAY_MS),
@@ -270,7 +266,7 @@ const callers = {
 };
 
 export const callersSchema = schemaOf(callers);
-export const apiSchema = schemaOf({ ...shared, ...callers, plaid, http, atomicEvents, sealingPublicKeys });
+export const apiSchema = schemaOf({ ...shared, ...callers, plaid, http, atomicEvents });
 export const workerSchema = schemaOf({ ...shared, plaid, atomic, work });
 export const codecSchema = schemaOf({ ...shared, codec });
 /** Commands that only talk to Temporal: `keys`, `search-attributes`. */
@@ -303,7 +299,6 @@ export const linksSchema = schemaOf({
   ...shared,
   ...providersIfGiven,
   resultOverdueAfterMs: work.link.resultOverdueAfterMs,
-  sealingKeys: work.sealingKeys,
 });
 /** `doctor`: what it proves is what all processes have together. */
 export const doctorSchema = schemaOf({
@@ -322,7 +317,6 @@ export const localSchema = schemaOf({
   work,
   codec,
   atomicEvents,
-  sealingPublicKeys,
   /** Whether it was set, where leaving it out means more than its default. */
   given: {
     temporal: given('TEMPORAL_ADDRESS'),
