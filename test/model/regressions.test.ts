@@ -99,7 +99,9 @@ it('leaves nothing of a link whose account moved, unheard of, between its proces
   const { plaid, settings } = world();
   settings.waitForHistoryMs = 3_600_000;
   const { handle, userId, itemId } = await world().start();
-  await viewWhen(handle, ({ state }) => state === 'registering');
+  // The first look at the Item is over, and the next one minutes away.
+  while (!(await handle.fetchHistory()).events?.some((event) => event.timerStartedEventAttributes))
+    await getLink(handle);
   plaid.changeAccountId(itemId);
   await handle.signal(...plaidSignal('history_ready', itemId));
 
