@@ -38,6 +38,7 @@ function verifiedApp(): FastifyInstance {
     get: nothing,
     hasOpenLink: nothing,
     chooseAccount: nothing,
+    eraseUser: nothing,
     list: nothing,
     runJob: nothing,
     waitForJob: nothing,

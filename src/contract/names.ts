@@ -50,6 +50,20 @@ export const SEARCH_ATTRIBUTE_TYPES = [
 /** Workflow that posts one notification to the caller; a child that outlives its link. */
 export const NOTIFICATION_WORKFLOW_TYPE = 'notifyCaller';
 
+/** Workflow that erases a user from Temporal. Its closed run is what stays. */
+export const ERASE_WORKFLOW_TYPE = 'eraseUser';
+const ERASE_ID_PREFIX = 'erase/';
+
+/** The erasure of a user: `erase/<userId>`. At most one is open at a time. */
+export function eraseIdOf(userId: string): string {
+  return `${ERASE_ID_PREFIX}${userId}`;
+}
+
+/** The user of a workflow id made by {@link eraseIdOf}; undefined for any other id. */
+export function erasedUserOf(workflowId: string): string | undefined {
+  return workflowId.startsWith(ERASE_ID_PREFIX) ? workflowId.slice(ERASE_ID_PREFIX.length) : undefined;
+}
+
 /** Plaid's key for Atomic Financial. `atomic` is another company in the same list. */
 export const PLAID_PROCESSOR = 'atomicfi';
 

@@ -157,6 +157,14 @@ export interface JobResult {
 export const chooseAccountSchema = z.strictObject({ accountId: accountIdSchema });
 export type ChooseAccount = z.infer<typeof chooseAccountSchema>;
 
+export const erasureSchema = z.strictObject({
+  userId: userIdSchema,
+  erased: z
+    .boolean()
+    .meta({ description: 'Nothing of the user is left in Temporal but that this was done.' }),
+});
+export type Erasure = z.infer<typeof erasureSchema>;
+
 export const linkTokenSchema = z.strictObject({ linkToken: z.string(), expiration: z.string() });
 export type LinkToken = z.infer<typeof linkTokenSchema>;
 

@@ -1,7 +1,7 @@
 /** Which keys the histories of links are encrypted under, read as an operator's tool would: from outside. */
 import type { Connection } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
-import { NOTIFICATION_WORKFLOW_TYPE, WORKFLOW_TYPE } from '../contract/names';
+import { ERASE_WORKFLOW_TYPE, NOTIFICATION_WORKFLOW_TYPE, WORKFLOW_TYPE } from '../contract/names';
 import { DecryptionError } from './authenticated-encryption';
 import { type KeyRing, UnknownKeyError } from './key-ring';
 import {
@@ -24,14 +24,14 @@ const CONCURRENCY = 10;
 const CALL_TIMEOUT_MS = 15_000;
 const SEALED_KEY_ID = /sealed:v\d+:([A-Za-z0-9_-]{1,32}):/g;
 
-/** Links and notifications of a namespace that are open, or with `open: false` those that have closed and can be read. */
+/** Links, notifications and erasures of a namespace: the open ones, or with `open: false` the closed ones that can be read. */
 export async function listExecutions(
   connection: Connection,
   namespace: string,
   { open }: { open: boolean },
 ): Promise<Execution[]> {
   const query =
-    `WorkflowType IN ('${WORKFLOW_TYPE}', '${NOTIFICATION_WORKFLOW_TYPE}') ` +
+    `WorkflowType IN ('${WORKFLOW_TYPE}', '${NOTIFICATION_WORKFLOW_TYPE}', '${ERASE_WORKFLOW_TYPE}') ` +
     `AND ExecutionStatus ${open ? '=' : '!='} 'Running'`;
   const found: Execution[] = [];
   let nextPageToken = new Uint8Array();

@@ -3,7 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type FailureCode, linkError } from '../contract/failures';
 import { JOBS, type Job } from '../contract/jobs';
 import {
+  chooseAccountSchema,
   DEFAULT_PAGE_SIZE,
+  type Erasure,
   type JobResult,
   type JobView,
   jobSchema,
@@ -158,6 +160,19 @@ export class FakeLinkClient implements Links {
       this.#change(link, 'unlinked');
     }
     return structuredClone(link.view);
+  }
+
+  async chooseAccount(userId: string, accountId: string): Promise<LinkView> {
+    parsed(chooseAccountSchema, { accountId });
+    this.#open(userId);
+    throw new LinkClientError('not_needed', 'The link does not ask for an account.');
+  }
+
+  async eraseUser(userId: string): Promise<Erasure> {
+    const link = this.#links.get(parsed(userIdSchema, userId));
+    if (link && !isFinal(link.view.state)) this.#change(link, 'unlinked');
+    this.#links.delete(userId);
+    return { userId, erased: true };
   }
 
   async createRepairLinkToken(userId: string): Promise<LinkToken> {

@@ -27,6 +27,7 @@ export {
 export { JOBS, type Job } from '../contract/jobs';
 export type {
   AccountChoice,
+  Erasure,
   JobResult,
   JobView,
   LinkSummary,
@@ -37,6 +38,7 @@ export type {
 export { JOB_STATES, type JobState, LINK_STATES, type LinkState } from '../contract/states';
 export { createClientDataConverter } from '../encryption/client-data-converter';
 export { KeyRing, KeyRingFormatError, parseKeyRing } from '../encryption/key-ring';
+export type { EraseOptions } from './erase-user';
 export { FakeLinkClient } from './fake-link-client';
 export type { WaitOptions } from './job-waiter';
 export { type ConnectOptions, LinkClient, type LinkClientOptions } from './link-client';

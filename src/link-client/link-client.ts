@@ -3,6 +3,7 @@ import type { Job } from '../contract/jobs';
 import { DEFAULT_TASK_QUEUE, SIGNALS, UPDATES, workflowIdOf } from '../contract/names';
 import {
   chooseAccountSchema,
+  type Erasure,
   type JobResult,
   jobSchema,
   type LinkToken,
@@ -28,6 +29,7 @@ import { createTokenSealer } from '../encryption/token-sealer';
 import { connectTemporal, DEFAULT_NAMESPACE } from '../temporal/connection';
 import { requestIdInterceptor } from '../temporal/request-id';
 import { CallDeadline } from './call-deadline';
+import { type EraseOptions, eraseUser } from './erase-user';
 import { JobWaiter, type WaitOptions } from './job-waiter';
 import { Turns } from './keyed-limit';
 import { LinkClientError, notLinked, temporalUnavailable, toLinkClientError } from './link-client-error';
@@ -35,6 +37,7 @@ import type { ConnectOptions, LinkClientOptions } from './link-client-options';
 import { type LinkPage, type ListLinks, listLinks } from './link-list';
 import { LinkReader } from './link-reader';
 import { startLink } from './link-start';
+import { hasOpenRun } from './open-status';
 import { SharedReads } from './shared-reads';
 import { type UnlinkOptions, unlink } from './unlink';
 
@@ -159,7 +162,7 @@ export class LinkClient {
   /** Whether the user has a link that is open. Needs no worker and no key. */
   async hasOpenLink(userId: string): Promise<boolean> {
     parsed(userIdSchema, userId);
-    return this.#run((deadline) => this.#reader.isOpen(userId, deadline));
+    return this.#run((deadline) => hasOpenRun(this.#client, workflowIdOf(userId), deadline));
   }
 
   /**
@@ -265,6 +268,25 @@ export class LinkClient {
   async chooseAccount(userId: string, accountId: string): Promise<LinkView> {
     const update: ChooseAccountUpdate = parsed(chooseAccountSchema, { accountId });
     return this.#update<LinkView>(userId, UPDATES.chooseAccount, update);
+  }
+
+  /**
+   * Erases a user: unlinks, then deletes every run and notification from Temporal. What stays is one closed run with id and
+   * times. `erased` is true once that is done, and for a user of whom there is nothing; false while it is under way, which a
+   * worker does however long it takes. Repeating it joins the one under way.
+   */
+  async eraseUser(userId: string, options: EraseOptions = {}): Promise<Erasure> {
+    parsed(userIdSchema, userId);
+    const dependencies = {
+      client: this.#client,
+      taskQueue: this.#taskQueue,
+      callTimeoutMs: this.#callTimeoutMs,
+    };
+    try {
+      return await eraseUser(dependencies, userId, options);
+    } catch (error) {
+      throw toLinkClientError(error);
+    }
   }
 
   /** Hands a webhook of Atomic's to the link. Taken for good once this resolves; needs no worker. */

@@ -17,7 +17,6 @@ import { linkJobsKey, linkStateKey } from '../temporal/search-attributes';
 import { CallDeadline } from './call-deadline';
 import { grpcCodeOf, LinkClientError, temporalUnavailable } from './link-client-error';
 import { inOrder } from './link-fingerprint';
-import { isOpenStatus } from './open-status';
 import { SharedReads } from './shared-reads';
 
 /** Started and its first task scheduled or begun: the workflow's code has done nothing yet. */
@@ -79,21 +78,6 @@ export class LinkReader {
       return await deadline.call(() => handle.describe());
     } catch (error) {
       throw asNotFound(error);
-    }
-  }
-
-  /** Whether the user's newest run is open. Needs neither a worker nor a key. */
-  async isOpen(userId: string, deadline: CallDeadline): Promise<boolean> {
-    const { workflowService, options } = this.#client;
-    const request = { namespace: options.namespace, execution: { workflowId: workflowIdOf(userId) } };
-    try {
-      const { workflowExecutionInfo } = await deadline.call(() =>
-        workflowService.describeWorkflowExecution(request),
-      );
-      return isOpenStatus(workflowExecutionInfo?.status);
-    } catch (error) {
-      if (grpcCodeOf(error) === GRPC_STATUS.NOT_FOUND) return false;
-      throw error;
     }
   }
 

@@ -9,6 +9,8 @@ export type Links = Pick<
   | 'runJob'
   | 'waitForJob'
   | 'unlink'
+  | 'eraseUser'
+  | 'chooseAccount'
   | 'createRepairLinkToken'
   | 'confirmRepair'
   | 'close'

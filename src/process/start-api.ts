@@ -119,6 +119,7 @@ function followed(links: LinkClient): LinkGateway {
     runJob: (userId, job, { requestId } = {}) => servingRequest(requestId, () => links.runJob(userId, job)),
     waitForJob: (userId, job, options) => links.waitForJob(userId, job, options),
     unlink: (userId, options) => links.unlink(userId, options),
+    eraseUser: (userId, options) => links.eraseUser(userId, options),
     createRepairLinkToken: (userId, { requestId, ...appearance } = {}) =>
       servingRequest(requestId, () => links.createRepairLinkToken(userId, appearance)),
     chooseAccount: (userId, accountId, { requestId } = {}) =>

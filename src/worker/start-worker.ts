@@ -8,6 +8,7 @@ import {
   type WorkflowBundleOption,
 } from '@temporalio/worker';
 import { createActivities } from '../../activities';
+import { createErasureActivities } from '../../activities/erase-user';
 import { createDataConverter } from '../encryption/data-converter';
 import type { KeyRing } from '../encryption/key-ring';
 import { createTokenSealer } from '../encryption/token-sealer';
@@ -17,6 +18,7 @@ import { createNotifier, NotificationError } from '../providers/notifier';
 import type { Atomic, Plaid } from '../providers/types';
 import type { WorkSettings } from '../settings/types';
 import { requestIdIn, servedRequestId, servingRequest } from '../temporal/request-id';
+import { UserRuns } from '../temporal/user-runs';
 import { workerCapacity } from './capacity';
 import { workflowBundle } from './workflow-bundle';
 
@@ -47,7 +49,7 @@ export interface RunningWorker extends Running {
   isPolling(): boolean;
 }
 
-/** A worker for links and notifications, polling. */
+/** A worker for links, notifications and erasures, polling. */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { connection, namespace, taskQueue, keyRing, work, logger, drainMs = DRAIN_MS } = options;
   const worker = await Worker.create({
@@ -55,14 +57,17 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     namespace,
     taskQueue,
     workflowBundle: await (options.bundle ?? loadWorkflows(logger)),
-    activities: createActivities({
-      plaid: options.plaid,
-      atomic: options.atomic,
-      sealer: createTokenSealer(keyRing),
-      settings: work.link,
-      postNotification: notificationPoster(work),
-      requestId: servedRequestId,
-    }),
+    activities: {
+      ...createErasureActivities(new UserRuns({ connection, namespace })),
+      ...createActivities({
+        plaid: options.plaid,
+        atomic: options.atomic,
+        sealer: createTokenSealer(keyRing),
+        settings: work.link,
+        postNotification: notificationPoster(work),
+        requestId: servedRequestId,
+      }),
+    },
     dataConverter: createDataConverter({ keyRing, namespace }),
     interceptors: { activity: [followRequest, options.interceptor] },
     reuseV8Context: true,

@@ -26,6 +26,7 @@ test.each<[string, string | undefined, InjectOptions]>([
   ],
   ['getJob', 'user-1', { url: '/v1/links/user-1/jobs/employer-classification' }],
   ['unlink', 'user-1', { method: 'DELETE', url: '/v1/links/user-1' }],
+  ['eraseUser', 'user-1', { method: 'DELETE', url: '/v1/users/user-1' }],
   ['confirmRepair', 'user-1', { method: 'POST', url: '/v1/links/user-1/repaired' }],
   ['createLinkToken', 'user-1', { method: 'POST', url: '/v1/link-tokens', payload: { userId: 'user-1' } }],
 ])('%s leaves one event that names caller, user, address and outcome', async (action, user, request) => {

@@ -66,6 +66,7 @@ test.each<[ApiScope, string, string]>([
   ['link', 'POST', '/v1/links/user-0001/account'],
   ['link', 'POST', '/v1/links/user-0001/repaired'],
   ['link', 'DELETE', '/v1/links/user-0001'],
+  ['erase', 'DELETE', '/v1/users/user-0001'],
 ])('%s is for %s %s', async (scope, method, url) => {
   const found = (await routes()).find(({ options }) => options.method === method && options.url === url);
   expect(found?.scope).toBe(scope);

@@ -5,7 +5,9 @@ import { CANCEL_CASES, type CancelCaseName } from './support/cancel-cases';
 const NEXT_RUN = 'making way for the next run';
 /** Played apart in `cancel.test.ts`: such a link ends as failed. */
 const FAILING = 'failing for good';
-type CaseName = CancelCaseName | typeof NEXT_RUN | typeof FAILING;
+/** A workflow of its own, which unlinks as a caller does. That it is cancelled is played in `erase-user.test.ts`. */
+const ERASING = 'erasing the user';
+type CaseName = CancelCaseName | typeof NEXT_RUN | typeof FAILING | typeof ERASING;
 
 /** What is waited in, and the cases that cancel a link there. */
 type Wait = readonly [awaited: string, ...cases: [CaseName, ...CaseName[]]];
@@ -15,6 +17,13 @@ type Wait = readonly [awaited: string, ...cases: [CaseName, ...CaseName[]]];
  * cancel does there.
  */
 const COVERED: Readonly<Record<string, readonly Wait[]>> = {
+  'erase-user.ts eraseUser': [
+    ['endLink', ERASING],
+    ['continueAsNew', ERASING],
+    ['sleep', ERASING],
+    ['deleteRuns', ERASING],
+    ['sleep', ERASING],
+  ],
   'inspect-item.ts inspectItem': [
     [
       'steps.inspectItem',

@@ -20,6 +20,7 @@ import { linkTokenRoutes } from './link-token-routes';
 import { shedLoad } from './load-shedding';
 import { openApiDocument } from './openapi';
 import { plaidWebhookRoute } from './plaid-webhook';
+import { userRoutes } from './user-routes';
 import { addWebhookRoutes } from './webhook-routes';
 
 /** The HTTP API, whole but for listening: routes, webhooks, probes and document. */
@@ -47,6 +48,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
     ...linkTokenRoutes(deps),
     ...linkRoutes(deps.links, closing.signal),
     ...jobRoutes(deps.links, closing.signal),
+    ...userRoutes(deps.links, closing.signal),
   ];
   const countWebhook = webhookCounter(deps.metrics);
   const webhooks = [atomicWebhookRoute(deps, countWebhook), plaidWebhookRoute(deps, countWebhook)];

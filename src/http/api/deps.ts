@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { FailureCode } from '../../contract/failures';
 import type { Job, JobEvents } from '../../contract/jobs';
-import type { JobResult, LinkSummary, LinkToken, LinkView, StartLink } from '../../contract/schemas';
+import type { Erasure, JobResult, LinkSummary, LinkToken, LinkView, StartLink } from '../../contract/schemas';
 import type { ApiScope } from '../../contract/scopes';
 import type { IndexedLinkState } from '../../contract/states';
 import type { AtomicWebhookSignal, LinkAppearance, PlaidWebhookSignal } from '../../contract/workflow';
@@ -45,6 +45,10 @@ export interface LinkGateway {
     userId: string,
     options: { waitMs: number; runId?: string; signal?: AbortSignal } & CallContext,
   ): Promise<LinkView>;
+  eraseUser(
+    userId: string,
+    options: { waitMs: number; signal?: AbortSignal } & CallContext,
+  ): Promise<Erasure>;
   createRepairLinkToken(userId: string, options?: LinkAppearance & CallContext): Promise<LinkToken>;
   chooseAccount(userId: string, accountId: string, context?: CallContext): Promise<LinkView>;
   confirmRepair(userId: string, context?: CallContext): Promise<{ link: LinkView; alreadyRepaired: boolean }>;

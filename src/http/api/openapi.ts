@@ -3,6 +3,7 @@ import { PROBLEMS, type ProblemCode } from '../../contract/failures';
 import {
   accountChoiceSchema,
   chooseAccountSchema,
+  erasureSchema,
   jobResultSchema,
   jobSchema,
   jobViewSchema,
@@ -37,6 +38,7 @@ const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   ChooseAccount: chooseAccountSchema,
   LinkTokenRequest: linkTokenRequestSchema,
   LinkToken: linkTokenSchema,
+  Erasure: erasureSchema,
   Notification: notificationSchema,
   Received: receivedSchema,
   Status: statusSchema,

@@ -24,6 +24,7 @@ export class ScriptedLinks implements LinkGateway {
       get: fail,
       hasOpenLink: fail,
       chooseAccount: fail,
+      eraseUser: fail,
       list: fail,
       runJob: fail,
       waitForJob: fail,
@@ -58,6 +59,11 @@ export class ScriptedLinks implements LinkGateway {
   async chooseAccount(...args: Parameters<LinkGateway['chooseAccount']>) {
     this.#note('chooseAccount', args);
     return this.#script.chooseAccount?.(...args) ?? linkView({ userId: args[0], accountId: args[1] });
+  }
+
+  async eraseUser(...args: Parameters<LinkGateway['eraseUser']>) {
+    this.#note('eraseUser', args);
+    return this.#script.eraseUser?.(...args) ?? { userId: args[0], erased: false };
   }
 
   async list(...args: Parameters<LinkGateway['list']>) {
