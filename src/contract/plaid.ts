@@ -1,5 +1,24 @@
 /** What Plaid calls things, where more than one folder has to know. */
 
+/** Languages of Link: `language` of `/link/token/create`. */
+export const LINK_LANGUAGES = [
+  'da',
+  'nl',
+  'en',
+  'et',
+  'fr',
+  'de',
+  'hi',
+  'it',
+  'lv',
+  'lt',
+  'no',
+  'pl',
+  'pt',
+  'ro',
+  'es',
+] as const;
+
 /**
  * Codes of an Item's error that the user mends on the same Item, in Link's update mode (Plaid's reference, Errors).
  * Plaid adds codes; an unlisted one is classified by its type, and as a webhook it is a hint to look.

@@ -1,6 +1,7 @@
 /** One tree of settings per process: where each value comes from, by which rule, and what it is without. */
 import { EVENT_TYPE_OF_JOB } from '../contract/jobs';
 import { DEFAULT_TASK_QUEUE } from '../contract/names';
+import { LINK_LANGUAGES } from '../contract/plaid';
 import { LOG_LEVELS } from '../logging/log-level';
 import {
   ATOMIC_BASE_URLS,
@@ -104,7 +105,7 @@ const plaidUse = {
       list(matching(/^[A-Z]{2}$/, 'a country as two capital letters', 'US')),
       ['US'],
     ),
-    language: withDefault('PLAID_LANGUAGE', matching(/^[a-z]{2}$/, 'two small letters', 'en'), 'en'),
+    language: withDefault('PLAID_LANGUAGE', oneOf(LINK_LANGUAGES, 'en'), 'en'),
     daysRequested: withDefault('PLAID_DAYS_REQUESTED', wholeNumber(1, 730, '180'), 180),
     customization: optional('PLAID_LINK_CUSTOMIZATION', words('default', 100)),
   },

@@ -55,6 +55,7 @@ test.each<[string, object]>([
   ['redirectUri', { redirectUri: 'app://oauth' }],
   ['redirectUri', { redirectUri: 'not a url' }],
   ['language', { language: 'EN' }],
+  ['language', { language: 'aa' }],
   ['language', { language: 'english' }],
 ])('answers 400 to a wrong %s', async (path, fields) => {
   const { app } = testApp();

@@ -99,7 +99,7 @@ it('leaves nothing of a link whose account moved, unheard of, between its proces
   const { plaid, settings } = world();
   settings.waitForHistoryMs = 3_600_000;
   const { handle, userId, itemId } = await world().start();
-  // The first look at the Item is over, and the next one minutes away.
+  // The first look at the Item is over, and the next one half a minute away.
   while (!(await handle.fetchHistory()).events?.some((event) => event.timerStartedEventAttributes))
     await getLink(handle);
   plaid.changeAccountId(itemId);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FAILURE_CODES } from '../../contract/failures';
+import { LINK_LANGUAGES } from '../../contract/plaid';
 import {
   DEFAULT_PAGE_SIZE,
   jobSchema,
@@ -78,8 +79,7 @@ export const linkTokenRequestSchema = z.strictObject({
       description: 'Where OAuth banks send the user back to: one of those that the Plaid Dashboard allows.',
     }),
   language: z
-    .string()
-    .regex(/^[a-z]{2}$/, 'must be two small letters, such as en')
+    .enum(LINK_LANGUAGES, `must be one of Link's languages: ${LINK_LANGUAGES.join(', ')}`)
     .optional()
     .meta({ description: 'Of Link, in place of `PLAID_LANGUAGE`.' }),
 });
