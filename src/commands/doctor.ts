@@ -1,17 +1,14 @@
 /** `npm run doctor`: proves every prerequisite live, and says how to fix what is missing. Exit code 0 when all is well, else 1. */
 import { parseArgs } from 'node:util';
-import { Client } from '@temporalio/client';
 import pino from 'pino';
-import { createClientDataConverter } from '../encryption/client-data-converter';
 import type { Check } from '../operator/doctor/check';
 import { examine, SETTINGS_CHECK } from '../operator/doctor/doctor';
-import { createPayloadReader } from '../operator/links/payload-reader';
 import { urlOf } from '../process/listen';
 import { readEnvironment, runEntry } from '../process/run-entry';
-import { atomicOf, keyRingOf, plaidOf } from '../process/wiring';
+import { atomicOf, plaidOf } from '../process/wiring';
 import { readDoctorSettings, SettingsError } from '../settings/read-settings';
 import type { DoctorSettings } from '../settings/types';
-import { connectTemporal } from '../temporal/connection';
+import { openTemporal } from './links/open-temporal';
 import { printJson, say, wrapped } from './links/output';
 
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
@@ -44,14 +41,11 @@ async function run(): Promise<void> {
     logLevel: 'error',
     logTo: pino.destination(2),
     async start({ settings, logger }) {
-      const { connectConfig, namespace, taskQueue } = settings.temporal;
-      const keyRing = await keyRingOf(settings.temporal, logger);
-      const connection = await connectTemporal({ connectConfig });
-      const client = new Client({
-        connection,
-        namespace,
-        dataConverter: createClientDataConverter({ keyRing, namespace }),
-      });
+      const { connectConfig } = settings.temporal;
+      const { connection, client, namespace, taskQueue, read } = await openTemporal(
+        settings.temporal,
+        logger,
+      );
       const { host, port, publicUrl } = settings.http;
       const look = async () =>
         report([
@@ -65,7 +59,7 @@ async function run(): Promise<void> {
               deployment: settings.deployment,
             },
             client: client.workflow,
-            read: createPayloadReader(keyRing, namespace),
+            read,
             resultOverdueAfterMs: settings.resultOverdueAfterMs,
             plaid: settings.plaid && { calls: plaidOf(settings.plaid), baseUrl: settings.plaid.baseUrl },
             atomic: settings.atomic && atomicOf(settings.atomic),

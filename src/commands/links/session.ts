@@ -1,27 +1,18 @@
-import { Client, type Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
+import { isGrpcServiceError, ServiceError } from '@temporalio/client';
 import pino from 'pino';
 import { SafeError } from '../../contract/safe-error';
-import { createClientDataConverter } from '../../encryption/client-data-converter';
-import type { KeyRing } from '../../encryption/key-ring';
 import { LinkClient } from '../../link-client/link-client';
-import { createPayloadReader, type PayloadReader } from '../../operator/links/payload-reader';
 import { runEntry } from '../../process/run-entry';
-import { keyRingOf } from '../../process/wiring';
 import { readLinksSettings } from '../../settings/read-settings';
 import type { LinksSettings } from '../../settings/types';
-import { connectTemporal } from '../../temporal/connection';
 import { EXIT } from './exit-codes';
+import { type OperatorTemporal, openTemporal } from './open-temporal';
 import { printJson } from './output';
 
 /** What a command works with. */
-export interface LinksSession {
+export interface LinksSession extends OperatorTemporal {
   settings: LinksSettings;
-  connection: Connection;
-  namespace: string;
-  taskQueue: string;
-  keyRing: KeyRing;
   links: LinkClient;
-  read: PayloadReader;
 }
 
 /** A whole command takes no longer than this at Temporal's side; `links` of a thousand users need minutes. */
@@ -39,23 +30,9 @@ export function runLinksCommand(
     logLevel: 'error',
     logTo: pino.destination(2),
     async start({ settings, logger }) {
-      const { connectConfig, namespace, taskQueue } = settings.temporal;
-      const keyRing = await keyRingOf(settings.temporal, logger);
-      const connection = await connectTemporal({ connectConfig });
-      const client = new Client({
-        connection,
-        namespace,
-        dataConverter: createClientDataConverter({ keyRing, namespace }),
-      });
-      const session: LinksSession = {
-        settings,
-        connection,
-        namespace,
-        taskQueue,
-        keyRing,
-        links: new LinkClient({ client, keyRing, taskQueue }),
-        read: createPayloadReader(keyRing, namespace),
-      };
+      const temporal = await openTemporal(settings.temporal, logger);
+      const { connection, client, namespace, taskQueue, keyRing } = temporal;
+      const session = { ...temporal, settings, links: new LinkClient({ client, keyRing, taskQueue }) };
       const run = async () => {
         try {
           await connection.withDeadline(Date.now() + CONNECT_TIMEOUT_MS, () =>
@@ -63,7 +40,12 @@ export function runLinksCommand(
           );
           process.exitCode = await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => work(session));
         } catch (error) {
-          process.exitCode = report(error, json, connectConfig.connectionOptions.address, namespace);
+          process.exitCode = report(
+            error,
+            json,
+            settings.temporal.connectConfig.connectionOptions.address,
+            namespace,
+          );
         }
       };
       return { ended: run(), close: () => connection.close() };

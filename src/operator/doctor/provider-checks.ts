@@ -71,52 +71,53 @@ export async function checkAtomicfi(
     .createSandboxPublicToken({ webhookUrl })
     .then(({ publicToken }) => plaid.exchangePublicToken({ publicToken }));
   item.catch(() => undefined);
-  const withoutItem = (error: unknown) =>
-    error instanceof ProviderError
-      ? wrong(
-          `No Item could be made in the Sandbox: ${error.failure.code}.`,
-          'See plaid-keys and plaid-transactions.',
-        )
-      : Promise.reject(error);
+  /** What a call with the Item of the Sandbox proves; a refusal is told in words, and what to do about it. */
+  const withItem = async (
+    call: (accessToken: string) => Promise<Verdict>,
+    refusal: { words: string; fix: string },
+  ): Promise<Verdict> => {
+    let accessToken: string;
+    try {
+      ({ accessToken } = await item);
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      return wrong(
+        `No Item could be made in the Sandbox: ${error.failure.code}.`,
+        'See plaid-keys and plaid-transactions.',
+      );
+    }
+    try {
+      return await call(accessToken);
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      return wrong(`${refusal.words}: ${error.failure.code}.`, refusal.fix);
+    }
+  };
 
-  const processor = async (): Promise<Verdict> => {
-    let accessToken: string;
-    try {
-      ({ accessToken } = await item);
-    } catch (error) {
-      return withoutItem(error);
-    }
-    try {
-      const { accounts } = await plaid.getAccounts({ accessToken });
-      const account = accounts.find(({ type }) => type === 'depository');
-      if (!account) return wrong('The Item of the Sandbox has no account.', 'Try again.');
-      await plaid.createProcessorToken({ accessToken, accountId: account.accountId });
-      return fine('Plaid makes processor tokens for Atomic.');
-    } catch (error) {
-      if (!(error instanceof ProviderError)) throw error;
-      return wrong(`Plaid makes no processor token for Atomic: ${error.failure.code}.`, enable);
-    }
-  };
-  const webhooks = async (): Promise<Verdict> => {
-    let accessToken: string;
-    try {
-      ({ accessToken } = await item);
-    } catch (error) {
-      return withoutItem(error);
-    }
-    try {
-      await plaid.fireSandboxWebhook({ accessToken });
-    } catch (error) {
-      if (!(error instanceof ProviderError)) throw error;
-      return wrong(`Plaid fires no webhook: ${error.failure.code}.`, reach);
-    }
-    const arrived = await hasArrived();
-    if (arrived === undefined)
-      return fine('Plaid has fired a webhook; whether it came cannot be seen from here.');
-    return arrived
-      ? fine("Plaid's webhook came, with its signature.")
-      : wrong("Plaid's webhook did not come.", reach);
-  };
+  const processor = () =>
+    withItem(
+      async (accessToken) => {
+        const { accounts } = await plaid.getAccounts({ accessToken });
+        const account = accounts.find(({ type }) => type === 'depository');
+        if (!account) return wrong('The Item of the Sandbox has no account.', 'Try again.');
+        await plaid.createProcessorToken({ accessToken, accountId: account.accountId });
+        return fine('Plaid makes processor tokens for Atomic.');
+      },
+      { words: 'Plaid makes no processor token for Atomic', fix: enable },
+    );
+  const webhooks = () =>
+    withItem(
+      async (accessToken) => {
+        await plaid.fireSandboxWebhook({ accessToken });
+        const arrived = await hasArrived();
+        if (arrived === undefined)
+          return fine('Plaid has fired a webhook; whether it came cannot be seen from here.');
+        return arrived
+          ? fine("Plaid's webhook came, with its signature.")
+          : wrong("Plaid's webhook did not come.", reach);
+      },
+      { words: 'Plaid fires no webhook', fix: reach },
+    );
   const made = await Promise.all([
     check('plaid-atomicfi', processor, { timeoutMs: TIMEOUT_MS, fix: enable }),
     check('plaid-webhooks', webhooks, { timeoutMs: TIMEOUT_MS, fix: reach }),

@@ -5,6 +5,7 @@ import { workflowIdOf } from '../../contract/names';
 import { SafeError } from '../../contract/safe-error';
 import type { TokenSealer } from '../../contract/workflow';
 import type { Atomic, Plaid } from '../../providers/types';
+import { historyEvents } from './history-events';
 import { countLinks, endedLinksQuery, openLinksQuery } from './open-links';
 import type { PayloadReader } from './payload-reader';
 
@@ -61,26 +62,17 @@ async function endedFromOutside(
 
 /** The sealed access token of an Item that the run made, or the runs before it; undefined where it made none. */
 async function itemOf(
-  { connection, namespace, read }: ForgetTools,
+  tools: ForgetTools,
   execution: { workflowId: string; runId: string },
 ): Promise<string | undefined> {
   let found: string | undefined;
-  let nextPageToken = new Uint8Array();
-  do {
-    const page = await connection.workflowService.getWorkflowExecutionHistory({
-      namespace,
-      execution,
-      nextPageToken,
-    });
-    for (const event of page.history?.events ?? []) {
-      const [, carried] = event.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
-      if (carried) found = await madeItemIn(carried, read);
-      // An exchange is the only step that answers with an access token.
-      const [answer] = event.activityTaskCompletedEventAttributes?.result?.payloads ?? [];
-      if (answer) found = (await accessTokenIn(answer, read)) ?? found;
-    }
-    nextPageToken = new Uint8Array(page.nextPageToken);
-  } while (nextPageToken.length > 0);
+  for await (const event of historyEvents(tools, execution)) {
+    const [, carried] = event.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+    if (carried) found = await madeItemIn(carried, tools.read);
+    // An exchange is the only step that answers with an access token.
+    const [answer] = event.activityTaskCompletedEventAttributes?.result?.payloads ?? [];
+    if (answer) found = (await accessTokenIn(answer, tools.read)) ?? found;
+  }
   return found;
 }
 

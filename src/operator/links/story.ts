@@ -1,7 +1,7 @@
 /** What happened to a link, from its history: a line for each thing that an operator wants to know. */
-import type { WorkflowService } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
 import { SEARCH_ATTRIBUTES } from '../../contract/names';
+import { type HistoryEvent, historyEvents } from './history-events';
 import type { FactsReader } from './link-facts';
 import type { PayloadReader } from './payload-reader';
 import { type ReadFailure, readFailure } from './read-failure';
@@ -13,30 +13,19 @@ export interface Happening {
   what: string;
 }
 
-type History = Awaited<ReturnType<WorkflowService['getWorkflowExecutionHistory']>>['history'];
-type Event = NonNullable<NonNullable<History>['events']>[number];
 type Failure = temporal.api.failure.v1.IFailure;
 
 /** The story of a run, in its order. What is encrypted under a key that is missing is left out of it. */
 export async function readStory(
-  { connection, namespace, read }: FactsReader,
+  reader: FactsReader,
   execution: { workflowId: string; runId?: string },
 ): Promise<Happening[]> {
-  const teller = new Teller(read);
+  const teller = new Teller(reader.read);
   const story: Happening[] = [];
-  let nextPageToken = new Uint8Array();
-  do {
-    const page = await connection.workflowService.getWorkflowExecutionHistory({
-      namespace,
-      execution,
-      nextPageToken,
-    });
-    for (const event of page.history?.events ?? []) {
-      const what = await teller.tell(event);
-      if (what !== undefined) story.push({ at: isoOf(millisecondsOf(event.eventTime) ?? 0), what });
-    }
-    nextPageToken = new Uint8Array(page.nextPageToken);
-  } while (nextPageToken.length > 0);
+  for await (const event of historyEvents(reader, execution)) {
+    const what = await teller.tell(event);
+    if (what !== undefined) story.push({ at: isoOf(millisecondsOf(event.eventTime) ?? 0), what });
+  }
   return story;
 }
 
@@ -68,7 +57,7 @@ class Teller {
     this.#read = read;
   }
 
-  async tell(event: Event): Promise<string | undefined> {
+  async tell(event: HistoryEvent): Promise<string | undefined> {
     const started = event.workflowExecutionStartedEventAttributes;
     if (started)
       return started.continuedExecutionRunId ? 'goes on from the run before' : 'the link is started';
@@ -83,8 +72,6 @@ class Teller {
     if (failed) return this.#failed(`${this.#name(failed.scheduledEventId)} fails for good`, failed.failure);
     const late = event.activityTaskTimedOutEventAttributes;
     if (late) return this.#failed(`${this.#name(late.scheduledEventId)} is given up`, late.failure);
-    const marker = event.markerRecordedEventAttributes;
-    if (marker) return this.#marker(marker);
     const signal = event.workflowExecutionSignaledEventAttributes;
     if (signal) return `signal ${signal.signalName}`;
     const update = event.workflowExecutionUpdateAcceptedEventAttributes;
@@ -97,7 +84,7 @@ class Teller {
     return this.#ending(event);
   }
 
-  async #ending(event: Event): Promise<string | undefined> {
+  async #ending(event: HistoryEvent): Promise<string | undefined> {
     const failed = event.workflowExecutionFailedEventAttributes;
     if (failed) return this.#failed('the link fails', failed.failure);
     if (event.workflowExecutionCanceledEventAttributes) return 'the link is unlinked';
@@ -115,17 +102,6 @@ class Teller {
   async #failed(what: string, failure: Failure | null | undefined): Promise<string> {
     const said = inWords(await readFailure(failure, this.#read));
     return said === '' ? what : `${what}: ${said}`;
-  }
-
-  /** A step that was tried at once, as a local activity. Core's own details are plain. */
-  async #marker(marker: NonNullable<Event['markerRecordedEventAttributes']>): Promise<string | undefined> {
-    const [data] = marker.details?.data?.payloads ?? [];
-    if (marker.markerName !== 'core_local_activity' || !data?.data) return undefined;
-    const details: unknown = JSON.parse(Buffer.from(data.data).toString('utf8'));
-    const name: unknown =
-      typeof details === 'object' && details !== null ? Reflect.get(details, 'activity_type') : undefined;
-    if (typeof name !== 'string' || name === 'readSettings') return undefined;
-    return marker.failure ? this.#failed(`${name} is tried`, marker.failure) : `${name} is done`;
   }
 }
 
