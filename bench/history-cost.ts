@@ -12,19 +12,17 @@ export interface HistoryCost {
   workflowTasks: number;
   /**
    * Billable actions as Temporal Cloud counts them (docs.temporal.io/cloud/actions): 1 for a start, a signal, an update, a
-   * timer, a search attribute upsert, the start of a child, each attempt at an activity, and each workflow task that ran
-   * local activities, however many.
+   * timer, a search attribute upsert, the start of a child, and each attempt at an activity.
    */
   actions: number;
   /** Of all events as protobuf. */
   bytes: number;
-  /** Number of events by their name, `TIMER_STARTED` say; the local activities are the markers. */
+  /** Number of events by their name, `TIMER_STARTED` say. */
   byType: Record<string, number>;
 }
 
 export function costOfHistory({ events }: History): HistoryCost {
   const byType: Record<string, number> = {};
-  const tasksWithLocalActivities = new Set<string>();
   let actions = 0;
   let bytes = 0;
   for (const event of events ?? []) {
@@ -32,13 +30,11 @@ export function costOfHistory({ events }: History): HistoryCost {
     byType[name] = (byType[name] ?? 0) + 1;
     bytes += HistoryEventMessage.encode(event).finish().length;
     actions += actionsOf(event);
-    const marker = event.markerRecordedEventAttributes;
-    if (marker) tasksWithLocalActivities.add(String(marker.workflowTaskCompletedEventId));
   }
   return {
     events: events?.length ?? 0,
     workflowTasks: byType.WORKFLOW_TASK_COMPLETED ?? 0,
-    actions: actions + tasksWithLocalActivities.size,
+    actions,
     bytes,
     byType,
   };

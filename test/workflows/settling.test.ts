@@ -5,7 +5,7 @@ import { hold } from './support/holding';
 import { plaidWebhook } from './support/plaid-signal';
 import { useLinkWorld, useRealServer } from './support/use-link-world';
 
-// The time-skipping server mistakes a cancel that comes during a local attempt.
+// The time-skipping server mistakes a cancel that comes during an attempt at a step.
 const server = useRealServer();
 
 const SETTLED_AND_UNDONE = [

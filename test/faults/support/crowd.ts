@@ -110,7 +110,7 @@ async function allIn(world: LinkWorld, state: LinkState, count: number): Promise
   }
 }
 
-/** Steps that have an effect. The others may be repeated: on a machine under load, a local attempt is made again with its task. */
+/** Steps that have an effect. The others may be repeated. */
 const STEPS: Readonly<Record<string, string>> = {
   '/item/public_token/exchange': 'exchangePublicToken',
   'POST /plaid/processor-link': 'registerProcessorLink',
