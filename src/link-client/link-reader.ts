@@ -83,11 +83,9 @@ export class LinkReader {
 
   /** The view of a run that has closed. One that an operator terminated is `failed`, whatever it was doing. */
   async readClosed(description: WorkflowExecutionDescription, deadline: CallDeadline): Promise<LinkView> {
-    const { workflowId, runId } = description;
-    const handle = this.#client.getHandle(workflowId, runId);
     let view: LinkView;
     try {
-      view = await deadline.call(() => handle.query<LinkView>(QUERIES.getLink));
+      view = await this.#queryClosed(description, deadline);
     } catch (error) {
       if (!isRefusedQuery(error) || description.historyLength > CLOSED_LENGTH_BEFORE_FIRST_TASK) {
         throw asNotFound(error);
@@ -106,6 +104,18 @@ export class LinkReader {
     return this.#reads.read(JSON.stringify([userId, runId]), () =>
       queryWhenReady(this.#callDeadline(), query),
     );
+  }
+
+  /** A worker goes through all of a long run before it answers, so an attempt has far more time than one at an open run. */
+  #queryClosed(
+    { workflowId, runId }: WorkflowExecutionDescription,
+    deadline: CallDeadline,
+  ): Promise<LinkView> {
+    const handle = this.#client.getHandle(workflowId, runId);
+    const query = () =>
+      this.#reads.read(JSON.stringify([workflowId, runId]), () => handle.query<LinkView>(QUERIES.getLink));
+    const attemptMs = Math.max(this.#callTimeoutMs, deadline.remainingMs / 2);
+    return queryWhenReady(deadline, query, { attemptMs, isPassing: wasTakenAway });
   }
 
   async #nextRunOf({ workflowId, runId }: WorkflowExecutionDescription, deadline: CallDeadline) {
@@ -129,13 +139,17 @@ export class LinkReader {
  * done, which just after a start is a matter of moments. A query that a worker had taken when it was told to end is lost
  * without a word, so one that is not answered is made again while there is time, and finds another worker.
  */
-export async function queryWhenReady<T>(deadline: CallDeadline, query: () => Promise<T>): Promise<T> {
+export async function queryWhenReady<T>(
+  deadline: CallDeadline,
+  query: () => Promise<T>,
+  { attemptMs = QUERY_ATTEMPT_MS, isPassing = isNotReady } = {},
+): Promise<T> {
   for (let pauseMs = 50; ; pauseMs *= 2) {
-    const attempt = deadline.within(QUERY_ATTEMPT_MS);
+    const attempt = deadline.within(attemptMs);
     try {
       return await attempt.call(query);
     } catch (error) {
-      if (attempt.remainingMs > 0 && !isNotReady(error)) throw error;
+      if (attempt.remainingMs > 0 && !isPassing(error)) throw error;
       if (deadline.remainingMs < pauseMs) throw error;
     }
     await sleep(pauseMs);
@@ -144,12 +158,15 @@ export async function queryWhenReady<T>(deadline: CallDeadline, query: () => Pro
 
 /** A run whose task keeps failing answers with the same status, and waiting for that helps nobody. */
 function isNotReady(error: unknown): boolean {
-  const code = grpcCodeOf(error);
-  // Temporal took the query away from a worker that has ended.
-  if (code === GRPC_STATUS.CANCELLED) return true;
-  if (code !== GRPC_STATUS.FAILED_PRECONDITION) return false;
+  if (wasTakenAway(error)) return true;
+  if (grpcCodeOf(error) !== GRPC_STATUS.FAILED_PRECONDITION) return false;
   const cause = error instanceof Error ? error.cause : undefined;
   return !(cause instanceof Error && /task in failed state/i.test(cause.message));
+}
+
+/** Temporal took the query away from a worker that has ended, or the caller who had begun a shared one left. */
+function wasTakenAway(error: unknown): boolean {
+  return grpcCodeOf(error) === GRPC_STATUS.CANCELLED;
 }
 
 /** The view of a link whose workflow has not done anything yet. */
