@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { Client, Connection } from '@temporalio/client';
+import { Client, type Connection } from '@temporalio/client';
 import { WORKFLOW_TYPE, workflowIdOf } from '../../src/contract/names';
 import { createDataConverter } from '../../src/encryption/data-converter';
 import { makeKey } from '../../src/encryption/development-key';
 import { parseKeyRing } from '../../src/encryption/key-ring';
 import { keyUsage, listExecutions } from '../../src/encryption/key-usage';
 import { createTokenSealer } from '../../src/encryption/token-sealer';
-import { realServer } from '../support/temporal';
+import { connectTo, realServer } from '../support/temporal';
 
 const [oldKey, newKey] = [makeKey('old'), makeKey('new')];
 const oldRing = parseKeyRing(oldKey);
@@ -18,7 +18,7 @@ let namespace: string;
 beforeAll(async () => {
   const server = await realServer();
   namespace = server.namespace;
-  connection = await Connection.connect({ address: server.address });
+  connection = await connectTo(server.address);
 });
 afterAll(() => connection.close());
 

@@ -1,5 +1,5 @@
 /** A gate on counts, not on clocks: a change that makes a link dearer for its server has to change a figure here. */
-import { Connection } from '@temporalio/client';
+import type { Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { costOfHistory, type HistoryCost } from '../../bench/history-cost';
 import type { Job } from '../../src/contract/jobs';
@@ -12,7 +12,7 @@ import {
   viewWhen,
   webhook,
 } from '../support/link-world';
-import { realServer } from '../support/temporal';
+import { connectTo, realServer } from '../support/temporal';
 import { workflowBundle } from '../support/workflow-bundle';
 
 let connection: Connection;
@@ -20,7 +20,7 @@ let nativeConnection: NativeConnection;
 
 beforeAll(async () => {
   const { address } = await realServer();
-  connection = await Connection.connect({ address });
+  connection = await connectTo(address);
   nativeConnection = await NativeConnection.connect({ address });
 });
 

@@ -1,6 +1,6 @@
-import { Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { type LinkWorld, startLinkWorld } from '../support/link-world';
+import { connectTo } from '../support/temporal';
 
 /** Where links are played one after the other: a worker and providers, with settings that make seconds of days. */
 export interface Stage {
@@ -14,7 +14,7 @@ export const LONG_MS = GIVE_UP_MS + 100;
 export const WAIT_FOR_HISTORY_MS = 1_000;
 
 export async function openStage(address: string, encryptionKeys: string): Promise<Stage> {
-  const connection = await Connection.connect({ address });
+  const connection = await connectTo(address);
   const nativeConnection = await NativeConnection.connect({ address });
   const world = await startLinkWorld({
     connection,

@@ -27,9 +27,8 @@ export class RunDoor {
     this.#server.requestTimeout = 0;
   }
 
-  /** Of a name such as `kind/1`, the maker is that of the kind. */
   #make(name: string): Promise<unknown> {
-    const maker = this.#makers[name.replace(/\/.*/, '')];
+    const maker = this.#makers[name];
     if (maker === undefined) throw new Error(`Nothing is called ${name}.`);
     const made = this.#made.get(name) ?? maker();
     this.#made.set(name, made);

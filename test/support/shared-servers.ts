@@ -5,14 +5,12 @@ import { findTestServer } from '../../src/dev-server/test-server';
 import { buildService, removeBuild } from './built-service';
 import { DOOR_VARIABLE, RunDoor } from './run-door';
 import { temporalSearch } from './temporal-binaries';
-import { startTimeSkippingServer } from './time-skipping-server';
 import { makeWorkflowBundle } from './workflow-bundle';
 
 let devServer: Promise<DevServer> | undefined;
 let cli: Promise<string> | undefined;
 let testServer: Promise<string> | undefined;
 let build: Promise<string> | undefined;
-const timeSkipping: ReturnType<typeof startTimeSkippingServer>[] = [];
 
 const door = new RunDoor({
   'temporal-cli': findCli,
@@ -25,11 +23,7 @@ const door = new RunDoor({
     const { address, namespace } = await devServer;
     return { address, namespace, cliPath };
   },
-  'time-skipping-server': async () => {
-    const server = startTimeSkippingServer(await findTimeSkipping());
-    timeSkipping.push(server);
-    return (await server).address;
-  },
+  'time-skipping-server': findTimeSkipping,
   build: () => {
     build = buildService();
     return build;
@@ -62,9 +56,6 @@ export async function closeSharedServers(): Promise<void> {
   // A start that failed was told to those who asked.
   const server = await devServer?.catch(() => undefined);
   await server?.stop();
-  for (const other of await Promise.allSettled(timeSkipping)) {
-    if (other.status === 'fulfilled') await other.value.stop();
-  }
   const folder = await build?.catch(() => undefined);
   if (folder !== undefined) await removeBuild(folder);
 }

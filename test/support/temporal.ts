@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Connection } from '@temporalio/client';
+import type { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time';
 import { z } from 'zod';
+import { connectTemporal } from '../../src/temporal/connection';
 import { ensureSearchAttributes } from '../../src/temporal/search-attributes';
 import { askDoor } from './run-door';
+import { startTimeSkippingServer } from './time-skipping-server';
 
 const realServerSchema = z.object({ address: z.string(), namespace: z.string(), cliPath: z.string() });
 /** `address` is `host:port`; `cliPath` a Temporal CLI to work on it with. */
@@ -19,7 +21,7 @@ export async function realServer(): Promise<RealServer> {
 export async function ownNamespace(): Promise<{ address: string; namespace: string }> {
   const { address } = await realServer();
   const namespace = `test-${randomUUID()}`;
-  const connection = await Connection.connect({ address });
+  const connection = await connectTo(address);
   try {
     await connection.workflowService.registerNamespace({
       namespace,
@@ -51,10 +53,15 @@ export async function serviceBuild(): Promise<string> {
 }
 
 /**
- * The address of a time-skipping server, with the search attributes in namespace `default`. Its clock is one for all, so
- * each of Jest's workers has a server, for one test file after the other. It has no listing. `result()` of a workflow
- * does not let the clock run: `unlockTimeSkippingWithSleep` of its test service does.
+ * A time-skipping server of its own, with the search attributes in namespace `default`; stop it after use. Its clock is one
+ * for all, and what one test file leaves open would go through every hour that another lets pass. It has no listing.
+ * `result()` of a workflow does not let the clock run: `unlockTimeSkippingWithSleep` of its test service does.
  */
-export async function timeSkippingServer(): Promise<string> {
-  return z.string().parse(await askDoor(`time-skipping-server/${process.env.JEST_WORKER_ID}`));
+export async function timeSkippingServer(): ReturnType<typeof startTimeSkippingServer> {
+  return startTimeSkippingServer(z.string().parse(await askDoor('time-skipping-server')));
+}
+
+/** A connection that can be closed while calls are being tried again. */
+export function connectTo(address: string): Promise<Connection> {
+  return connectTemporal({ connectConfig: { connectionOptions: { address } }, lazy: false });
 }

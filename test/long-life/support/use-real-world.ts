@@ -1,8 +1,7 @@
-import { Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { type LinkWorld, startLinkWorld } from '../../support/link-world';
 import { useSdkLog } from '../../support/sdk-log';
-import { realServer } from '../../support/temporal';
+import { connectTo, realServer } from '../../support/temporal';
 import { startShortHistoryServer } from './short-history-server';
 
 type Options = Omit<Parameters<typeof startLinkWorld>[0], 'connection' | 'nativeConnection'>;
@@ -18,7 +17,7 @@ export function useRealWorld(options: Options & { historyEvents?: number } = {})
     const server =
       historyEvents === undefined ? await realServer() : await startShortHistoryServer(historyEvents);
     if ('stop' in server) closers.unshift(server.stop);
-    const connection = await Connection.connect({ address: server.address });
+    const connection = await connectTo(server.address);
     closers.unshift(() => connection.close());
     const nativeConnection = await NativeConnection.connect({ address: server.address });
     closers.unshift(() => nativeConnection.close());

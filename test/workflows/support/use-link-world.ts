@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Connection } from '@temporalio/client';
+import type { Connection } from '@temporalio/client';
 import { type Duration, msToNumber, msToTs } from '@temporalio/common/lib/time';
 import { type LogEntry, NativeConnection } from '@temporalio/worker';
 import type { LinkView } from '../../../src/contract/schemas';
 import { getLink, type Handle, type LinkWorld, startLinkWorld } from '../../support/link-world';
 import { useSdkLog } from '../../support/sdk-log';
-import { realServer, timeSkippingServer } from '../../support/temporal';
+import { connectTo, realServer, timeSkippingServer } from '../../support/temporal';
 import { connectToSkipTime } from '../../support/time-skipping-server';
 import { CallLog } from './call-log';
 
@@ -26,7 +26,7 @@ const LONGEST_STEP_MS = 64 * 24 * 3_600_000;
 /** A time-skipping server for the tests of one file. No run may close there while an activity of it is under way. */
 export function useTimeSkippingServer(): Server {
   return useServer({
-    address: timeSkippingServer,
+    start: timeSkippingServer,
     connect: connectToSkipTime,
     time: (connection) => {
       const pass: Server['pass'] = async (duration) => {
@@ -49,8 +49,8 @@ export function useTimeSkippingServer(): Server {
 /** The real server, where time takes its time. */
 export function useRealServer(): Server {
   return useServer({
-    address: async () => (await realServer()).address,
-    connect: (address) => Connection.connect({ address }),
+    start: realServer,
+    connect: connectTo,
     time: () => ({
       pass: (duration) => delay(msToNumber(duration)),
       closed: (handle) =>
@@ -63,20 +63,24 @@ export function useRealServer(): Server {
 }
 
 function useServer(how: {
-  address(): Promise<string>;
+  start(): Promise<{ address: string; stop?: () => Promise<void> }>;
   connect(address: string): Promise<Connection>;
   time(connection: () => Connection): Pick<Server, 'pass' | 'closed'>;
 }): Server {
   const logs = useLogs();
+  let stop: (() => Promise<void>) | undefined;
   let connections: { connection: Connection; nativeConnection: NativeConnection } | undefined;
   beforeAll(async () => {
-    const address = await how.address();
+    const server = await how.start();
+    stop = server.stop;
+    const { address } = server;
     const connection = await how.connect(address);
     connections = { connection, nativeConnection: await NativeConnection.connect({ address }) };
   }, 180_000);
   afterAll(async () => {
     await connections?.nativeConnection.close();
     await connections?.connection.close();
+    await stop?.();
   });
   return {
     logs,
