@@ -4,11 +4,10 @@ import type { NotificationEvent } from '../src/contract/notifications';
 import { CONSENT_REQUIRED } from '../src/contract/plaid';
 import type {
   AccountIdentity,
-  LinkAppearance,
+  CreateRepairLinkTokenUpdate,
   LinkSettings,
   SealedToken,
-  TokenKind,
-  TokenSealer,
+  TokenOpener,
 } from '../src/contract/workflow';
 import { ProviderError } from '../src/providers/provider-error';
 import type { Atomic, AtomicResult, CallOptions, Plaid } from '../src/providers/types';
@@ -30,7 +29,7 @@ const UNDO = { settle: true, endless: true };
 export interface ActivityDependencies {
   plaid: Plaid;
   atomic: Atomic;
-  sealer: TokenSealer;
+  sealer: TokenOpener;
   settings: LinkSettings;
   /** Posts one event to the caller; throws when it was not taken. */
   postNotification(event: NotificationEvent, options: CallOptions): Promise<void>;
@@ -108,13 +107,13 @@ export function createActivities(dependencies: ActivityDependencies) {
       request: { userId: string; sealedPublicToken: SealedToken },
       earlier = 0,
     ): Promise<{ itemId: string; sealedAccessToken: SealedToken }> {
-      const publicToken = sealer.open('publicToken', request.userId, request.sealedPublicToken);
+      const publicToken = await sealer.open('publicToken', request.userId, request.sealedPublicToken);
       const { accessToken, itemId } = await attempt(
         (options) => plaid.exchangePublicToken({ publicToken }, options),
         earlier,
         { settle: true, once: true },
       );
-      return { itemId, sealedAccessToken: sealer.seal('accessToken', request.userId, accessToken) };
+      return { itemId, sealedAccessToken: await sealer.seal('accessToken', request.userId, accessToken) };
     },
 
     /**
@@ -125,7 +124,7 @@ export function createActivities(dependencies: ActivityDependencies) {
       request: { userId: string; sealedAccessToken: SealedToken } & WantedAccount,
       earlier = 0,
     ): Promise<CreatedProcessorToken> {
-      const accessToken = sealer.open('accessToken', request.userId, request.sealedAccessToken);
+      const accessToken = await sealer.open('accessToken', request.userId, request.sealedAccessToken);
       const { itemId, accounts } = await attempt(
         (options) => plaid.getAccounts({ accessToken }, options),
         earlier,
@@ -137,7 +136,7 @@ export function createActivities(dependencies: ActivityDependencies) {
         (options) => plaid.createProcessorToken({ accessToken, accountId: account.accountId }, options),
         earlier,
       );
-      const sealedProcessorToken = sealer.seal('processorToken', request.userId, processorToken);
+      const sealedProcessorToken = await sealer.seal('processorToken', request.userId, processorToken);
       return { itemId, settings, account, sealedProcessorToken };
     },
 
@@ -149,7 +148,11 @@ export function createActivities(dependencies: ActivityDependencies) {
       request: { userId: string; sealedProcessorToken: SealedToken; job: Job },
       earlier = 0,
     ): Promise<void> {
-      const processorToken = sealer.open('processorToken', request.userId, request.sealedProcessorToken);
+      const processorToken = await sealer.open(
+        'processorToken',
+        request.userId,
+        request.sealedProcessorToken,
+      );
       const { userId, job } = request;
       try {
         await attempt(
@@ -207,7 +210,7 @@ export function createActivities(dependencies: ActivityDependencies) {
       request: { userId: string; sealedAccessToken: SealedToken; lacksConsent?: boolean } & WantedAccount,
       earlier = 0,
     ): Promise<ItemInspection> {
-      const accessToken = sealer.open('accessToken', request.userId, request.sealedAccessToken);
+      const accessToken = await sealer.open('accessToken', request.userId, request.sealedAccessToken);
       const item = await attempt((options) => plaid.getItem({ accessToken }, options), earlier);
       const historyReady =
         item.lastWebhookCode !== undefined && HISTORY_WEBHOOK_CODES.includes(item.lastWebhookCode);
@@ -224,15 +227,19 @@ export function createActivities(dependencies: ActivityDependencies) {
     },
 
     /**
-     * Plaid `/link/token/create` in update mode; the Link token travels sealed to the caller's LinkClient. `lacksConsent`
+     * Plaid `/link/token/create` in update mode; the Link token goes back sealed to the key of whoever asked. `lacksConsent`
      * asks the user for the consent that is lacking.
      */
     async createRepairLinkToken(
-      request: { userId: string; sealedAccessToken: SealedToken; lacksConsent?: boolean } & LinkAppearance,
+      request: {
+        userId: string;
+        sealedAccessToken: SealedToken;
+        lacksConsent?: boolean;
+      } & CreateRepairLinkTokenUpdate,
       earlier = 0,
     ): Promise<{ sealedLinkToken: SealedToken; expiration: string }> {
-      const { userId, sealedAccessToken, lacksConsent = false, ...appearance } = request;
-      const accessToken = sealer.open('accessToken', userId, sealedAccessToken);
+      const { userId, sealedAccessToken, replyKey, lacksConsent = false, ...appearance } = request;
+      const accessToken = await sealer.open('accessToken', userId, sealedAccessToken);
       const { linkToken, expiration } = await attempt(
         (options) =>
           plaid.createUpdateLinkToken(
@@ -241,7 +248,7 @@ export function createActivities(dependencies: ActivityDependencies) {
           ),
         earlier,
       );
-      return { sealedLinkToken: sealer.seal('linkToken', userId, linkToken), expiration };
+      return { sealedLinkToken: await sealer.sealReply(replyKey, userId, linkToken), expiration };
     },
 
     /** Atomic `DELETE /plaid/processor-link`. Nothing there is a success. */
@@ -254,7 +261,7 @@ export function createActivities(dependencies: ActivityDependencies) {
       request: { userId: string; sealedAccessToken: SealedToken },
       earlier = 0,
     ): Promise<void> {
-      const accessToken = sealer.open('accessToken', request.userId, request.sealedAccessToken);
+      const accessToken = await sealer.open('accessToken', request.userId, request.sealedAccessToken);
       await attempt((options) => plaid.removeItem({ accessToken }, options), earlier, UNDO);
     },
 
@@ -268,14 +275,12 @@ export function createActivities(dependencies: ActivityDependencies) {
       sealedAccessToken?: SealedToken;
       sealedProcessorToken?: SealedToken;
     }): Promise<{ sealedAccessToken?: SealedToken; sealedProcessorToken?: SealedToken }> {
-      const reseal = (kind: TokenKind, sealed: SealedToken) =>
-        sealer.seal(kind, userId, sealer.open(kind, userId, sealed));
       return {
         ...(sealedAccessToken !== undefined && {
-          sealedAccessToken: reseal('accessToken', sealedAccessToken),
+          sealedAccessToken: await sealer.reseal('accessToken', userId, sealedAccessToken),
         }),
         ...(sealedProcessorToken !== undefined && {
-          sealedProcessorToken: reseal('processorToken', sealedProcessorToken),
+          sealedProcessorToken: await sealer.reseal('processorToken', userId, sealedProcessorToken),
         }),
       };
     },

@@ -64,6 +64,7 @@ export async function startProductApp(options: ProductOptions): Promise<LinkApp>
       notify: undefined,
       otlpEndpoint: undefined,
       deployment: undefined,
+      sealingKeys: undefined,
     },
     interceptor: tellingOfResults(interceptor, options.onResult),
     logger,

@@ -14,8 +14,8 @@ import type { LinkView } from '../src/contract/schemas';
 import type {
   AtomicWebhookSignal,
   ChooseAccountUpdate,
+  CreateRepairLinkTokenUpdate,
   JobReport,
-  LinkAppearance,
   PlaidWebhookSignal,
   RepairLinkTokenAnswer,
   RunJobUpdate,
@@ -35,7 +35,7 @@ const getLink = defineQuery<LinkView>(QUERIES.getLink);
 const getJobResult = defineQuery<JobReport | null, [Job]>(QUERIES.getJobResult);
 const runJob = defineUpdate<LinkView, [RunJobUpdate]>(UPDATES.runJob);
 const waitForJob = defineUpdate<WaitForJobAnswer, [WaitForJobUpdate]>(UPDATES.waitForJob);
-const createRepairLinkToken = defineUpdate<RepairLinkTokenAnswer, [LinkAppearance]>(
+const createRepairLinkToken = defineUpdate<RepairLinkTokenAnswer, [CreateRepairLinkTokenUpdate]>(
   UPDATES.createRepairLinkToken,
 );
 const confirmRepair = defineUpdate<LinkView>(UPDATES.confirmRepair);
@@ -103,7 +103,7 @@ export function handleMessages(link: LinkRun): void {
 
   setHandler(
     createRepairLinkToken,
-    async ({ redirectUri, language }: LinkAppearance = {}) => {
+    async ({ replyKey, redirectUri, language }) => {
       link.noteLength();
       const { userId, sealedAccessToken, lacksConsent } = link.facts;
       if (sealedAccessToken === undefined) throw refusal('not_linked', 'The link has no Item.');
@@ -112,6 +112,7 @@ export function handleMessages(link: LinkRun): void {
           link.interactive.createRepairLinkToken({
             userId,
             sealedAccessToken,
+            replyKey,
             ...(lacksConsent && { lacksConsent }),
             ...(redirectUri !== undefined && { redirectUri }),
             ...(language !== undefined && { language }),
@@ -124,7 +125,7 @@ export function handleMessages(link: LinkRun): void {
       }
     },
     {
-      validator: (_: LinkAppearance) => refuseUnlessNeeded(link),
+      validator: (_: CreateRepairLinkTokenUpdate) => refuseUnlessNeeded(link),
       description: 'A Link token of update mode',
     },
   );

@@ -20,6 +20,7 @@ const entry: Entry<ApiSettings> = {
       namespace,
       taskQueue,
       keyRing,
+      sealingPublicKey: settings.sealingPublicKey,
       plaid: plaidOf(settings.plaid),
       plaidKeys: plaidKeyFile(settings.plaid.baseUrl, logger),
       http: settings.http,

@@ -1,22 +1,33 @@
-/** `npm run keys -- new` makes a key; `npm run keys -- status` tells which keys open links still need. */
+/** `npm run keys`: makes keys, lists them, says how to change them over, and which ones links still need. */
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import pino from 'pino';
 import { makeKey } from '../encryption/development-key';
-import type { KeyRing } from '../encryption/key-ring';
-import { type Execution, type KeyUsage, keyUsage, listExecutions } from '../encryption/key-usage';
+import { keyUsage, listExecutions } from '../encryption/key-usage';
+import { parseSealingKeys } from '../encryption/sealing-keys';
 import { runEntry } from '../process/run-entry';
 import { StartError } from '../process/start-error';
 import { keyRingOf } from '../process/wiring';
-import { readCommandSettings } from '../settings/read-settings';
+import { readKeysSettings } from '../settings/read-settings';
+import type { KeysSettings } from '../settings/types';
 import { connectTemporal } from '../temporal/connection';
+import { type KeyList, keyTable, missingKeys } from './keys/key-table';
+import { encryptionRotation, sealingRotation } from './keys/rotation-steps';
 
 const USAGE = `Usage:
-  npm run keys -- new [id]            make a key for ENCRYPTION_KEYS
-  npm run keys -- status [--closed]   which keys the open links still need; with --closed, which the closed ones need
-                                      to be read
+  npm run keys -- new [id]             make a key for ENCRYPTION_KEYS
+  npm run keys -- new --sealing [id]   make a key pair for SEALING_KEYS and SEALING_PUBLIC_KEYS
+  npm run keys -- list                 the keys of these settings, by their ids
+  npm run keys -- rotate [--sealing]   make a new key, and say how it takes over
+  npm run keys -- status [--closed]    which keys the open links still need; with --closed, which the closed ones need
+                                       to be read
 `;
-const SHOWN_WORKFLOWS = 5;
+
+type Command =
+  | { name: 'new'; id: string; sealing: boolean }
+  | { name: 'rotate'; sealing: boolean }
+  | { name: 'list' }
+  | { name: 'status'; closed: boolean };
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -28,10 +39,18 @@ function newId(): string {
   return `k${day}-${randomBytes(2).toString('hex')}`;
 }
 
-function printNewKey(id: string = newId()): void {
-  if (!/^[A-Za-z0-9_-]{1,32}$/.test(id)) {
-    process.stderr.write('A key id is 1 to 32 of A-Z a-z 0-9 _ -\n');
-    process.exitCode = 1;
+async function makeSealingKey(id: string): Promise<{ key: string; publicKey: string }> {
+  const key = makeKey(id);
+  return { key, publicKey: await parseSealingKeys(key).publicText() };
+}
+
+async function printNewKey({ id, sealing }: { id: string; sealing: boolean }): Promise<void> {
+  if (sealing) {
+    const { key, publicKey } = await makeSealingKey(id);
+    say(`SEALING_KEYS=${key}\nSEALING_PUBLIC_KEYS=${publicKey}`);
+    process.stderr.write(
+      'The first is for workers alone. The second is no secret, and for API and backends.\n',
+    );
     return;
   }
   say(makeKey(id));
@@ -40,91 +59,129 @@ function printNewKey(id: string = newId()): void {
   );
 }
 
-async function printStatus(closed: boolean): Promise<void> {
+type Work = (settings: KeysSettings, lists: { encryption: KeyList; sealing: KeyList }) => Promise<void>;
+
+/** Runs with the settings, and the keys that they name. */
+async function withSettings(work: Work): Promise<void> {
   await runEntry({
     name: 'keys',
-    readSettings: readCommandSettings,
+    readSettings: readKeysSettings,
     logLevel: 'error',
     logTo: pino.destination(2),
-    async start({ settings: { temporal }, logger }) {
-      const { connectConfig, namespace } = temporal;
-      const keyRing = await keyRingOf(temporal, logger);
-      const connection = await connectTemporal({ connectConfig });
-      await connection.ensureConnected().catch((error: unknown) => {
-        throw new StartError('Temporal could not be reached. Check TEMPORAL_ADDRESS.', { cause: error });
-      });
-      const work = async () => {
-        const executions = await listExecutions(connection, namespace, { open: !closed });
-        const usage = await keyUsage(connection, namespace, keyRing, executions);
-        report({ namespace, closed, keyRing, executions, usage });
-      };
-      return { ended: work(), close: () => connection.close() };
+    async start({ settings, logger }) {
+      const keyRing = await keyRingOf(settings.temporal, logger);
+      const lists = {
+        encryption: { setting: 'ENCRYPTION_KEYS', ids: keyRing.ids },
+        sealing: { setting: 'SEALING_KEYS', ids: settings.sealingKeys?.ids },
+      } as const;
+      return { ended: work(settings, lists), close: async () => {} };
     },
   });
 }
 
-function report(found: {
-  namespace: string;
-  closed: boolean;
-  keyRing: KeyRing;
-  executions: readonly Execution[];
-  usage: KeyUsage;
-}): void {
-  const { namespace, closed, keyRing, executions, usage } = found;
-  const what = closed ? 'closed' : 'open';
-  say(`Namespace ${namespace}: ${executions.length} ${what} workflows were looked at.\n`);
-  const ids = [...new Set([...keyRing.ids, ...usage.keys()])];
-  const width = Math.max(3, ...ids.map((id) => id.length));
-  say(`  ${'key'.padEnd(width)}  ${'in ENCRYPTION_KEYS'.padEnd(20)}  needed by`);
-  for (const id of ids) {
-    const users = usage.get(id) ?? [];
-    const shown = users.slice(0, SHOWN_WORKFLOWS).join(', ');
-    const tail = users.length > SHOWN_WORKFLOWS ? ', …' : '';
-    say(
-      `  ${id.padEnd(width)}  ${placeOf(id, keyRing).padEnd(20)}  ${users.length}${shown && `  (${shown}${tail})`}`,
-    );
+const printList: Work = async ({ sealingKeys, sealingPublicKey }, { encryption, sealing }) => {
+  say(keyTable(encryption));
+  if (sealingKeys) say(keyTable(sealing));
+  if (sealingPublicKey) say(`  Tokens are sealed to ${sealingPublicKey.id} of SEALING_PUBLIC_KEYS.`);
+  else if (!sealingKeys) say('  Sealing keys are derived from ENCRYPTION_KEYS.');
+};
+
+function printRotation(sealingWanted: boolean): Work {
+  return async (_settings, { encryption, sealing }) => {
+    const id = newId();
+    if (sealingWanted) say(sealingRotation(sealing.ids ?? [], await makeSealingKey(id)));
+    else say(encryptionRotation(encryption.ids ?? [], makeKey(id)));
+  };
+}
+
+function printStatus(closed: boolean): Work {
+  return async ({ temporal }, lists) => {
+    const { connectConfig, namespace } = temporal;
+    const keyRing = await keyRingOf(temporal, pino({ level: 'silent' }));
+    const connection = await connectTemporal({ connectConfig });
+    try {
+      await connection.ensureConnected().catch((error: unknown) => {
+        throw new StartError('Temporal could not be reached. Check TEMPORAL_ADDRESS.', { cause: error });
+      });
+      const executions = await listExecutions(connection, namespace, { open: !closed });
+      const usage = await keyUsage(connection, namespace, keyRing, executions);
+      const what = closed ? 'closed' : 'open';
+      say(`Namespace ${namespace}: ${executions.length} ${what} workflows were looked at.\n`);
+      report({ ...lists.encryption, usage: usage.encryption }, closed);
+      if (lists.sealing.ids || usage.sealing.size > 0)
+        report({ ...lists.sealing, usage: usage.sealing }, closed);
+    } finally {
+      await connection.close();
+    }
+  };
+}
+
+function report(list: KeyList, closed: boolean): void {
+  say(keyTable(list));
+  for (const id of list.ids?.slice(1) ?? []) {
+    if (list.usage?.has(id)) {
+      say(
+        `${id} has to stay: ${closed ? 'a closed' : 'an open'} link moves to the first key when it continues as new.`,
+      );
+    } else if (closed) say(`${id} is needed by no closed link that can still be read.`);
+    else say(`${id} is needed by no open link. Before it goes, see status --closed.`);
   }
-  say('');
-  for (const id of keyRing.ids.slice(1)) {
-    if (usage.has(id))
-      say(`${id} has to stay: an ${what} link moves to the first key when it continues as new.`);
-    else if (!closed) say(`${id} is needed by no open link. Before it goes, see status --closed.`);
-    else say(`${id} is needed by no closed link that can still be read.`);
-  }
-  const missing = [...usage.keys()].filter((id) => !keyRing.ids.includes(id));
+  const missing = missingKeys(list);
   if (missing.length > 0) {
     throw new StartError(
-      `Add ${missing.join(', ')} to ENCRYPTION_KEYS again: the links above stand still without.`,
+      `Add ${missing.join(', ')} to ${list.setting} again: the links above stand still without.`,
     );
   }
 }
-
-function placeOf(id: string, keyRing: KeyRing): string {
-  if (id === keyRing.primaryId) return 'first: encrypts';
-  return keyRing.ids.includes(id) ? 'yes: decrypts' : 'MISSING';
-}
-
-type Command = { name: 'new'; id: string | undefined } | { name: 'status'; closed: boolean };
 
 function readCommand(): Command | undefined {
   try {
     const { positionals, values } = parseArgs({
       allowPositionals: true,
-      options: { closed: { type: 'boolean', default: false } },
+      options: {
+        closed: { type: 'boolean', default: false },
+        sealing: { type: 'boolean', default: false },
+      },
     });
+    const { closed, sealing } = values;
     const [name, id, ...rest] = positionals;
-    if (name === 'new' && rest.length === 0) return { name, id };
-    return name === 'status' && id === undefined ? { name, closed: values.closed } : undefined;
+    if (rest.length > 0 || (id !== undefined && name !== 'new')) return undefined;
+    switch (name) {
+      case 'new':
+        return { name, id: id ?? newId(), sealing };
+      case 'rotate':
+        return { name, sealing };
+      case 'list':
+        return { name };
+      case 'status':
+        return { name, closed };
+      default:
+        return undefined;
+    }
   } catch {
     return undefined;
   }
 }
 
+async function run(command: Command): Promise<void> {
+  switch (command.name) {
+    case 'new':
+      if (/^[A-Za-z0-9_-]{1,32}$/.test(command.id)) return printNewKey(command);
+      process.stderr.write('A key id is 1 to 32 of A-Z a-z 0-9 _ -\n');
+      process.exitCode = 1;
+      return;
+    case 'rotate':
+      return withSettings(printRotation(command.sealing));
+    case 'list':
+      return withSettings(printList);
+    case 'status':
+      return withSettings(printStatus(command.closed));
+  }
+}
+
 const command = readCommand();
-if (command?.name === 'new') {
-  printNewKey(command.id);
-} else if (command?.name === 'status') {
-  void printStatus(command.closed);
+if (command) {
+  void run(command);
 } else {
   process.stderr.write(USAGE);
   process.exitCode = 1;

@@ -4,8 +4,8 @@ import type { LinkView } from './schemas';
 import type { JobState } from './states';
 
 /**
- * A bank token encrypted under its own purpose and bound to its user and kind (see `TokenSealer`). Workflows
- * carry it and cannot read it; only activities open it.
+ * A bank token sealed to the workers' public key, for one user and kind (see `TokenSealer`). Workflows carry it and cannot
+ * read it; only activities open it.
  */
 export type SealedToken = string;
 
@@ -18,14 +18,22 @@ export interface ProcessorLinkInput {
   jobs: Job[];
 }
 
-/** What is sealed. `linkToken` is Plaid's Link token of update mode, on its way to the caller. */
-export type TokenKind = 'publicToken' | 'accessToken' | 'processorToken' | 'linkToken';
+/** What is sealed. */
+export type TokenKind = 'publicToken' | 'accessToken' | 'processorToken';
 
-/** Seals and opens tokens; a sealed token opens only for the user and the kind it was sealed for. */
+/** Seals tokens to the workers; a sealed token opens only for the namespace, user and kind it was sealed for. */
 export interface TokenSealer {
-  seal(kind: TokenKind, userId: string, token: string): SealedToken;
-  /** Throws when the text was altered, belongs to another user or kind, or its key is not in the ring. */
-  open(kind: TokenKind, userId: string, sealed: SealedToken): string;
+  seal(kind: TokenKind, userId: string, token: string): Promise<SealedToken>;
+}
+
+/** What workers alone have: it opens sealed tokens. */
+export interface TokenOpener extends TokenSealer {
+  /** Rejects when the text was altered, belongs to another user or kind, or its key is not there. */
+  open(kind: TokenKind, userId: string, sealed: SealedToken): Promise<string>;
+  /** The token sealed to the first key; the same text when it is already. */
+  reseal(kind: TokenKind, userId: string, sealed: SealedToken): Promise<SealedToken>;
+  /** Seals a Link token for the caller who asked for it, to the key that came with the question. */
+  sealReply(replyKey: string, userId: string, token: string): Promise<SealedToken>;
 }
 
 /** Signal `atomicWebhook`: Atomic says that a job has finished. A hint to fetch, never data. */
@@ -87,7 +95,11 @@ export interface LinkAppearance {
   language?: string;
 }
 
-/** Update `createRepairLinkToken`: a Link token of update mode, sealed for LinkClient to open. */
+/** Update `createRepairLinkToken`: a Link token of update mode. */
+export interface CreateRepairLinkTokenUpdate extends LinkAppearance {
+  /** Public key of this one question, base64url: the answer is sealed to it, so that only who asked can open it. */
+  replyKey: string;
+}
 export interface RepairLinkTokenAnswer {
   sealedLinkToken: SealedToken;
   expiration: string;

@@ -80,8 +80,18 @@ export class KeyRing {
  * Throws {@link KeyRingFormatError}, whose message holds nothing of the text.
  */
 export function parseKeyRing(text: string): KeyRing {
+  return new KeyRing(parseKeyTexts(text, KEY_BYTES));
+}
+
+export interface KeyText {
+  id: string;
+  material: Buffer;
+}
+
+/** Reads a list of keys, `id:base64`, none of them twice. Throws {@link KeyRingFormatError}. */
+export function parseKeyTexts(text: string, keyBytes: number): KeyText[] {
   if (text.trim() === '') throw new KeyRingFormatError('at least one key is required');
-  const entries = text.split(',').map((entry, index) => parseEntry(entry.trim(), index + 1));
+  const entries = text.split(',').map((entry, index) => parseEntry(entry.trim(), index + 1, keyBytes));
   entries.forEach((entry, index) => {
     const twin = entries.findIndex((other) => other.id === entry.id);
     if (twin !== index) {
@@ -94,10 +104,10 @@ export function parseKeyRing(text: string): KeyRing {
       );
     }
   });
-  return new KeyRing(entries);
+  return entries;
 }
 
-function parseEntry(entry: string, place: number): { id: string; material: Buffer } {
+function parseEntry(entry: string, place: number, keyBytes: number): KeyText {
   const colon = entry.indexOf(':');
   if (colon === -1) throw new KeyRingFormatError(`entry ${place} is not of the form id:base64`);
   const id = entry.slice(0, colon);
@@ -110,9 +120,9 @@ function parseEntry(entry: string, place: number): { id: string; material: Buffe
   if (material.toString('base64').replace(/=+$/, '') !== encoded.replace(/=+$/, '')) {
     throw new KeyRingFormatError(`entry ${place}: the key is not base64`);
   }
-  if (material.length !== KEY_BYTES) {
+  if (material.length !== keyBytes) {
     throw new KeyRingFormatError(
-      `entry ${place}: the key must be ${KEY_BYTES} bytes in base64, and it is ${material.length}`,
+      `entry ${place}: the key must be ${keyBytes} bytes in base64, and it is ${material.length}`,
     );
   }
   return { id, material };

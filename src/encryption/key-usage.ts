@@ -10,6 +10,8 @@ import {
   isEncryptedPayload,
   PayloadRefusedError,
 } from './payload-codec';
+import { encryptionKeyIdBehind } from './sealing-keys';
+import { sealingKeyIdsWithin } from './token-sealer';
 
 export interface Execution {
   workflowId: string;
@@ -17,12 +19,17 @@ export interface Execution {
 }
 
 /** For each key, the workflows that cannot go on without it. */
-export type KeyUsage = ReadonlyMap<string, readonly string[]>;
+export type WorkflowsByKey = ReadonlyMap<string, readonly string[]>;
+export interface KeyUsage {
+  /** Of `ENCRYPTION_KEYS`, and of sealing keys that are derived from them. */
+  encryption: WorkflowsByKey;
+  /** Of `SEALING_KEYS`. */
+  sealing: WorkflowsByKey;
+}
 
 const PAGE_SIZE = 500;
 const CONCURRENCY = 10;
 const CALL_TIMEOUT_MS = 15_000;
-const SEALED_KEY_ID = /sealed:v\d+:([A-Za-z0-9_-]{1,32}):/g;
 
 /** Links, notifications and erasures of a namespace: the open ones, or with `open: false` the closed ones that can be read. */
 export async function listExecutions(
@@ -63,37 +70,52 @@ export async function keyUsage(
   keyRing: KeyRing,
   executions: readonly Execution[],
 ): Promise<KeyUsage> {
-  const usage = new Map<string, string[]>();
   const codec = createNamedPayloadCodec({ keyRing, namespace });
 
-  async function keysOf(payload: Payload): Promise<string[]> {
+  async function keysOf(payload: Payload): Promise<NeededKey[]> {
     const keyId = encryptionKeyIdOf(payload);
     if (!isEncryptedPayload(payload) || keyId === undefined) return [];
+    const ofPayload: NeededKey = { kind: 'encryption', id: keyId };
     try {
       const [decoded] = await codec.decode([payload]);
       const text = Buffer.from(decoded?.data ?? []).toString('utf8');
-      return [keyId, ...[...text.matchAll(SEALED_KEY_ID)].flatMap(([, sealedKeyId]) => sealedKeyId ?? [])];
+      return [ofPayload, ...sealingKeyIdsWithin(text).map(neededToOpen)];
     } catch (error) {
       const isUnreadable = [UnknownKeyError, DecryptionError, PayloadRefusedError].some(
         (it) => error instanceof it,
       );
-      if (isUnreadable) return [keyId];
+      if (isUnreadable) return [ofPayload];
       throw error;
     }
   }
 
+  const usage = { encryption: new Map<string, string[]>(), sealing: new Map<string, string[]>() };
   const entries = executions.values();
   const work = async () => {
     for (const execution of entries) {
-      const keys = new Set<string>();
+      const { workflowId } = execution;
       for await (const payload of payloadsOf(connection, namespace, execution)) {
-        for (const key of await keysOf(payload)) keys.add(key);
+        for (const { kind, id } of await keysOf(payload)) {
+          const users = usage[kind].get(id) ?? [];
+          if (!users.includes(workflowId)) usage[kind].set(id, [...users, workflowId]);
+        }
       }
-      for (const key of keys) usage.set(key, [...(usage.get(key) ?? []), execution.workflowId]);
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, work));
   return usage;
+}
+
+interface NeededKey {
+  kind: keyof KeyUsage;
+  id: string;
+}
+
+function neededToOpen(sealingKeyId: string): NeededKey {
+  const encryptionKeyId = encryptionKeyIdBehind(sealingKeyId);
+  return encryptionKeyId === undefined
+    ? { kind: 'sealing', id: sealingKeyId }
+    : { kind: 'encryption', id: encryptionKeyId };
 }
 
 async function* payloadsOf(
@@ -111,8 +133,8 @@ async function* payloadsOf(
   } while (nextPageToken.length > 0);
 }
 
-/** Payloads stand in many fields of many kinds of event; new kinds come with new servers. */
-function* payloadsIn(value: unknown): Generator<Payload> {
+/** All payloads within an event. They stand in many fields of many kinds of event; new kinds come with new servers. */
+export function* payloadsIn(value: unknown): Generator<Payload> {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return;
   if (isPayload(value)) {
     yield value;

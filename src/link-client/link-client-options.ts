@@ -1,10 +1,13 @@
 import type { Client, ConnectionOptions, WorkflowClient } from '@temporalio/client';
 import type { KeyRing } from '../encryption/key-ring';
+import type { SealingPublicKey } from '../encryption/sealing-keys';
 
 export interface LinkClientOptions {
   /** A client of the namespace, made with `createClientDataConverter` over the same key ring. */
   client: Client | WorkflowClient;
   keyRing: KeyRing;
+  /** What bank tokens are sealed to. Default: derived from the key ring, as the workers' are. */
+  sealingPublicKey?: SealingPublicKey | undefined;
   taskQueue?: string;
   /** Every method that does not wait is over by then, whatever Temporal does. Default 4,000. */
   callTimeoutMs?: number;
@@ -18,10 +21,12 @@ export interface LinkClientOptions {
 
 export interface ConnectOptions
   extends Pick<ConnectionOptions, 'address' | 'tls' | 'metadata'>,
-    Omit<LinkClientOptions, 'client' | 'keyRing' | 'eagerStart'> {
+    Omit<LinkClientOptions, 'client' | 'keyRing' | 'sealingPublicKey' | 'eagerStart'> {
   apiKey?: string;
   /** Default `default`. */
   namespace?: string;
   /** As in `ENCRYPTION_KEYS`: `id:base64 of 32 bytes`, comma-separated, the encrypting one first. */
   encryptionKeys: string;
+  /** As in `SEALING_PUBLIC_KEYS`. Default: derived from the encryption keys, as the workers' are. */
+  sealingPublicKeys?: string;
 }

@@ -17,6 +17,7 @@ import { isFinal, isSettled } from '../contract/states';
 import type {
   AtomicWebhookSignal,
   ChooseAccountUpdate,
+  CreateRepairLinkTokenUpdate,
   LinkAppearance,
   PlaidWebhookSignal,
   RepairLinkTokenAnswer,
@@ -25,7 +26,8 @@ import type {
 } from '../contract/workflow';
 import { createClientDataConverter } from '../encryption/client-data-converter';
 import { type KeyRing, parseKeyRing } from '../encryption/key-ring';
-import { createTokenSealer } from '../encryption/token-sealer';
+import { parseSealingPublicKeys, SealingKeys } from '../encryption/sealing-keys';
+import { createReplyKey, createTokenSealer } from '../encryption/token-sealer';
 import { connectTemporal, DEFAULT_NAMESPACE } from '../temporal/connection';
 import { requestIdInterceptor } from '../temporal/request-id';
 import { CallDeadline } from './call-deadline';
@@ -71,6 +73,7 @@ export class LinkClient {
   constructor({
     client,
     keyRing,
+    sealingPublicKey = SealingKeys.derivedFrom(keyRing).publicKey,
     taskQueue = DEFAULT_TASK_QUEUE,
     callTimeoutMs = DEFAULT_CALL_TIMEOUT_MS,
     repairTimeoutMs = DEFAULT_REPAIR_TIMEOUT_MS,
@@ -79,7 +82,10 @@ export class LinkClient {
   }: LinkClientOptions) {
     this.#client = 'workflow' in client ? client.workflow : client;
     this.#keyRing = keyRing;
-    this.#sealer = createTokenSealer(keyRing);
+    this.#sealer = createTokenSealer({
+      publicKey: sealingPublicKey,
+      namespace: this.#client.options.namespace,
+    });
     this.#reader = new LinkReader(this.#client, { callTimeoutMs });
     this.#waiter = new JobWaiter(this.#client, { callTimeoutMs, maxWaits });
     this.#taskQueue = taskQueue;
@@ -100,9 +106,12 @@ export class LinkClient {
       metadata,
       namespace = DEFAULT_NAMESPACE,
       encryptionKeys,
+      sealingPublicKeys,
       ...rest
     } = options;
     const keyRing = parseKeyRing(encryptionKeys);
+    const sealingPublicKey =
+      sealingPublicKeys === undefined ? undefined : parseSealingPublicKeys(sealingPublicKeys);
     const connectionOptions = {
       ...(address !== undefined && { address }),
       ...(tls !== undefined && { tls }),
@@ -125,6 +134,7 @@ export class LinkClient {
         interceptors: { workflow: [requestIdInterceptor] },
       }),
       keyRing,
+      sealingPublicKey,
     });
     client.#ownConnection = connection;
     return client;
@@ -231,17 +241,15 @@ export class LinkClient {
     userId: string,
     { redirectUri, language }: LinkAppearance = {},
   ): Promise<LinkToken> {
-    const appearance: LinkAppearance = {
+    const reply = await createReplyKey(this.#client.options.namespace);
+    const update: CreateRepairLinkTokenUpdate = {
+      replyKey: reply.publicKey,
       ...(redirectUri !== undefined && { redirectUri }),
       ...(language !== undefined && { language }),
     };
-    const answer = await this.#update<RepairLinkTokenAnswer>(
-      userId,
-      UPDATES.createRepairLinkToken,
-      appearance,
-    );
+    const answer = await this.#update<RepairLinkTokenAnswer>(userId, UPDATES.createRepairLinkToken, update);
     try {
-      const linkToken = this.#sealer.open('linkToken', userId, answer.sealedLinkToken);
+      const linkToken = await reply.open(userId, answer.sealedLinkToken);
       return { linkToken, expiration: answer.expiration };
     } catch (error) {
       throw toLinkClientError(error);

@@ -47,7 +47,7 @@ export async function startLink(
   let reusePolicy: ReusePolicy = publicToken === undefined ? 'ALLOW_DUPLICATE' : 'REJECT_DUPLICATE';
   for (let attempt = 0; attempt < START_ATTEMPTS; attempt++) {
     const createdAt = new Date().toISOString();
-    const options = startOptions(dependencies, request, { createdAt, reusePolicy });
+    const options = await startOptions(dependencies, request, { createdAt, reusePolicy });
     try {
       const { firstExecutionRunId: runId } = await deadline.call(() => client.start(WORKFLOW_TYPE, options));
       return { link: initialLinkView({ userId, state, jobs, runId, createdAt }), created: true };
@@ -87,18 +87,22 @@ export async function startLink(
   throw temporalUnavailable();
 }
 
-function startOptions(
+async function startOptions(
   { keyRing, sealer, taskQueue, eagerStart }: StartDependencies,
   request: StartLink,
   { createdAt, reusePolicy }: { createdAt: string; reusePolicy: ReusePolicy },
-): WorkflowStartOptions<(input: ProcessorLinkInput) => Promise<unknown>> {
+): Promise<WorkflowStartOptions<(input: ProcessorLinkInput) => Promise<unknown>>> {
   const { userId, accountId, publicToken, accessToken } = request;
   const jobs = inOrder(request.jobs);
   const input: ProcessorLinkInput = {
     userId,
     ...(accountId !== undefined && { accountId }),
-    ...(publicToken !== undefined && { sealedPublicToken: sealer.seal('publicToken', userId, publicToken) }),
-    ...(accessToken !== undefined && { sealedAccessToken: sealer.seal('accessToken', userId, accessToken) }),
+    ...(publicToken !== undefined && {
+      sealedPublicToken: await sealer.seal('publicToken', userId, publicToken),
+    }),
+    ...(accessToken !== undefined && {
+      sealedAccessToken: await sealer.seal('accessToken', userId, accessToken),
+    }),
     jobs,
   };
   const memo: LinkMemo = { fingerprint: fingerprintOf(keyRing, request), createdAt };

@@ -8,7 +8,7 @@ import type { Running, StartContext } from '../process/run-entry';
 import { startApi } from '../process/start-api';
 import { startCodec } from '../process/start-codec';
 import { StartError } from '../process/start-error';
-import { atomicOf, keyRingOf, plaidOf } from '../process/wiring';
+import { atomicOf, keyRingOf, plaidOf, sealingKeysOf } from '../process/wiring';
 import type { Atomic, Plaid } from '../providers/types';
 import type { ApiKeySetting } from '../settings/rules';
 import { Secret } from '../settings/secret';
@@ -160,6 +160,7 @@ async function start(
     namespace,
     taskQueue,
     keyRing,
+    sealingPublicKey: settings.sealingPublicKey ?? sealingKeysOf(work, keyRing).publicKey,
     plaid,
     http: { ...http, port: apiPort, publicUrl },
     hostNames: [new URL(publicUrl).hostname, http.host],

@@ -4,6 +4,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { JobEvents } from '../contract/jobs';
 import { createClientDataConverter } from '../encryption/client-data-converter';
 import type { KeyRing } from '../encryption/key-ring';
+import type { SealingPublicKey } from '../encryption/sealing-keys';
 import { createApp } from '../http/api/app';
 import type { ApiKey, LinkGateway } from '../http/api/deps';
 import { drain } from '../http/server/drain';
@@ -26,6 +27,8 @@ export interface ApiOptions {
   namespace: string;
   taskQueue: string;
   keyRing: KeyRing;
+  /** Default: derived from the key ring. */
+  sealingPublicKey?: SealingPublicKey | undefined;
   plaid: Plaid;
   /** Keeps Plaid's verification keys over a restart. */
   plaidKeys?: PlaidKeyStore;
@@ -64,6 +67,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const links = new LinkClient({
     client,
     keyRing,
+    sealingPublicKey: options.sealingPublicKey,
     taskQueue,
     ...(options.eagerStart && { eagerStart: true }),
   });

@@ -1,12 +1,13 @@
 /** How settings become the parts that more than one process is made of. */
 import { developmentKeyRing } from '../encryption/development-key';
 import type { KeyRing } from '../encryption/key-ring';
+import { SealingKeys } from '../encryption/sealing-keys';
 import type { Logger } from '../logging/logger';
 import { createAtomic } from '../providers/atomic/client';
 import { createPlaid } from '../providers/plaid/client';
 import { ProviderError } from '../providers/provider-error';
 import type { Atomic, Plaid } from '../providers/types';
-import type { AtomicSettings, PlaidSettings, TemporalSettings } from '../settings/types';
+import type { AtomicSettings, PlaidSettings, TemporalSettings, WorkSettings } from '../settings/types';
 import type { PlaidKeyStore } from '../webhooks/plaid-key-cache';
 import { createPlaidVerifier, type PlaidVerifier } from '../webhooks/plaid-signature';
 
@@ -19,6 +20,15 @@ export async function keyRingOf(settings: TemporalSettings, logger: Logger): Pro
     'ENCRYPTION_KEYS is not set: using the key of this machine in .processor-link, for development alone',
   );
   return keyRing;
+}
+
+/** The workers' keys for bank tokens. Those derived from the key ring open what was sealed before there were others. */
+export function sealingKeysOf(
+  { sealingKeys }: Pick<WorkSettings, 'sealingKeys'>,
+  keyRing: KeyRing,
+): SealingKeys {
+  const derived = SealingKeys.derivedFrom(keyRing);
+  return sealingKeys ? sealingKeys.with(derived) : derived;
 }
 
 export function plaidOf({ clientId, secret, ...use }: PlaidSettings): Plaid {

@@ -5,6 +5,7 @@ import {
   codecSchema,
   commandSchema,
   doctorSchema,
+  keysSchema,
   linksSchema,
   localSchema,
   workerSchema,
@@ -20,6 +21,7 @@ export const readWorkerSettings = workerSchema.read;
 export const readCodecSettings = codecSchema.read;
 /** Of `npm start` and `npm run demo`. */
 export const readLocalSettings = localSchema.read;
+export const readKeysSettings = keysSchema.read;
 /** Of the commands that only talk to Temporal. */
 export const readCommandSettings = commandSchema.read;
 /** Of `npm run links`. */

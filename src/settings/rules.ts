@@ -4,6 +4,12 @@ import { isIP } from 'node:net';
 import { parseDurationMs } from '../contract/durations';
 import { API_SCOPES, type ApiScope } from '../contract/scopes';
 import { type KeyRing, KeyRingFormatError, parseKeyRing } from '../encryption/key-ring';
+import {
+  parseSealingKeys,
+  parseSealingPublicKeys,
+  type SealingKeys,
+  type SealingPublicKey,
+} from '../encryption/sealing-keys';
 import { Secret } from './secret';
 
 export type Reading<T> = { value: T } | { problem: string };
@@ -222,23 +228,38 @@ export const webhookSecret: Rule<Secret> = {
   },
 };
 
-export const encryptionKeys: Rule<KeyRing> = {
-  // Made by the shell that it is pasted into, so that nobody uses a key that is printed here.
-  example: 'k1:$(openssl rand -base64 32)',
-  secret: true,
-  read(text, production) {
-    try {
-      const ring = parseKeyRing(text);
-      const weak = ring.ids.filter((_id, index) => isWeak(text.split(',')[index]));
-      return production === undefined || weak.length === 0
-        ? { value: ring }
-        : { problem: `holds ${weak.join(', ')}, which is not 32 random bytes: refused with ${production}` };
-    } catch (error) {
-      if (!(error instanceof KeyRingFormatError)) throw error;
-      return { problem: `cannot be read: ${error.message}` };
-    }
-  },
+export const encryptionKeys: Rule<KeyRing> = randomKeys(parseKeyRing);
+export const sealingKeys: Rule<SealingKeys> = randomKeys(parseSealingKeys);
+
+export const sealingPublicKeys: Rule<SealingPublicKey> = {
+  example: 'what `npm run keys -- new --sealing` prints',
+  read: (text) => readKeys(() => parseSealingPublicKeys(text)),
 };
+
+function randomKeys<T extends { ids: string[] }>(parse: (text: string) => T): Rule<T> {
+  return {
+    // Made by the shell that it is pasted into, so that nobody uses a key that is printed here.
+    example: 'k1:$(openssl rand -base64 32)',
+    secret: true,
+    read(text, production) {
+      const reading = readKeys(() => parse(text));
+      if ('problem' in reading || production === undefined) return reading;
+      const weak = reading.value.ids.filter((_id, index) => isWeak(text.split(',')[index]));
+      return weak.length === 0
+        ? reading
+        : { problem: `holds ${weak.join(', ')}, which is not 32 random bytes: refused with ${production}` };
+    },
+  };
+}
+
+function readKeys<T>(parse: () => T): Reading<T> {
+  try {
+    return { value: parse() };
+  } catch (error) {
+    if (!(error instanceof KeyRingFormatError)) throw error;
+    return { problem: `cannot be read: ${error.message}` };
+  }
+}
 
 /** 32 random bytes have fewer different ones less than once in ten thousand million keys. */
 const LEAST_DIFFERENT = 16;

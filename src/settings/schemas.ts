@@ -22,6 +22,8 @@ import {
   origin,
   port,
   proxy,
+  sealingKeys,
+  sealingPublicKeys,
   secret,
   trueOrFalse,
   webhookSecret,
@@ -198,6 +200,8 @@ const http = {
   drainDelayMs,
 };
 
+/** Undefined: derived from the encryption keys. */
+const sealingPublicKey = optional('SEALING_PUBLIC_KEYS', sealingPublicKeys);
 const resultOverdueAfter = duration('15m', 1_000);
 const work = {
   host,
@@ -213,6 +217,8 @@ const work = {
     wholeNumber(2, 10_000, '100'),
     100,
   ),
+  /** Undefined: derived from the encryption keys. */
+  sealingKeys: optional('SEALING_KEYS', sealingKeys),
   link: {
     resultOverdueAfterMs: withDefault('RESULT_OVERDUE_AFTER', resultOverdueAfter, 15 * 60_000),
     resultGiveUpAfterMs: withDefault('RESULT_GIVE_UP_AFTER', duration('7d', 1_000), 7 * DAY_MS),
@@ -267,10 +273,16 @@ const callers = {
 };
 
 export const callersSchema = schemaOf(callers);
-export const apiSchema = schemaOf({ ...shared, ...callers, plaid, http, atomicEvents });
+export const apiSchema = schemaOf({ ...shared, ...callers, plaid, http, atomicEvents, sealingPublicKey });
 export const workerSchema = schemaOf({ ...shared, plaid, atomic, work });
 export const codecSchema = schemaOf({ ...shared, codec });
-/** Commands that only talk to Temporal: `keys`, `search-attributes`. */
+/** Of `npm run keys`. */
+export const keysSchema = schemaOf({
+  ...shared,
+  sealingKeys: optional('SEALING_KEYS', sealingKeys),
+  sealingPublicKey,
+});
+/** Of commands that only talk to Temporal: `search-attributes`. */
 export const commandSchema = schemaOf(shared);
 /** What operators' commands have of the providers; undefined where their credentials are not set. */
 const providersIfGiven = {
@@ -300,6 +312,9 @@ export const linksSchema = schemaOf({
   ...shared,
   ...providersIfGiven,
   resultOverdueAfterMs: work.link.resultOverdueAfterMs,
+  sealingPublicKey,
+  /** For `forget`, which opens access tokens. */
+  sealingKeys: work.sealingKeys,
 });
 /** `doctor`: what it proves is what all processes have together. */
 export const doctorSchema = schemaOf({
@@ -318,6 +333,7 @@ export const localSchema = schemaOf({
   work,
   codec,
   atomicEvents,
+  sealingPublicKey,
   /** Whether it was set, where leaving it out means more than its default. */
   given: {
     temporal: given('TEMPORAL_ADDRESS'),

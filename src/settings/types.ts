@@ -6,6 +6,7 @@ import type {
   codecSchema,
   commandSchema,
   doctorSchema,
+  keysSchema,
   linksSchema,
   localSchema,
   workerSchema,
@@ -14,6 +15,7 @@ import type {
 export type ApiSettings = SettingsOf<typeof apiSchema>;
 export type WorkerSettings = SettingsOf<typeof workerSchema>;
 export type CodecSettings = SettingsOf<typeof codecSchema>;
+export type KeysSettings = SettingsOf<typeof keysSchema>;
 export type LocalSettings = SettingsOf<typeof localSchema>;
 export type ProcessSettings = SettingsOf<typeof commandSchema>;
 export type DoctorSettings = SettingsOf<typeof doctorSchema>;

@@ -11,9 +11,10 @@ import { createActivities } from '../../activities';
 import { createErasureActivities } from '../../activities/erase-user';
 import { createDataConverter } from '../encryption/data-converter';
 import type { KeyRing } from '../encryption/key-ring';
-import { createTokenSealer } from '../encryption/token-sealer';
+import { createTokenOpener } from '../encryption/token-sealer';
 import { type Logger, temporalLogger } from '../logging/logger';
 import type { Running } from '../process/run-entry';
+import { sealingKeysOf } from '../process/wiring';
 import { createNotifier, NotificationError } from '../providers/notifier';
 import type { Atomic, Plaid } from '../providers/types';
 import type { WorkSettings } from '../settings/types';
@@ -62,7 +63,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       ...createActivities({
         plaid: options.plaid,
         atomic: options.atomic,
-        sealer: createTokenSealer(keyRing),
+        sealer: createTokenOpener({ keys: sealingKeysOf(work, keyRing), namespace }),
         settings: work.link,
         postNotification: notificationPoster(work),
         requestId: servedRequestId,

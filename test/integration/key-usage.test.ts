@@ -5,7 +5,8 @@ import { createDataConverter } from '../../src/encryption/data-converter';
 import { makeKey } from '../../src/encryption/development-key';
 import { parseKeyRing } from '../../src/encryption/key-ring';
 import { keyUsage, listExecutions } from '../../src/encryption/key-usage';
-import { createTokenSealer } from '../../src/encryption/token-sealer';
+import { SealingKeys } from '../../src/encryption/sealing-keys';
+import { createTokenOpener } from '../../src/encryption/token-sealer';
 import { connectTo, realServer } from '../support/temporal';
 
 const [oldKey, newKey] = [makeKey('old'), makeKey('new')];
@@ -40,21 +41,24 @@ async function startLink(keyRing: typeof oldRing, argument: object) {
 
 describe('the use of keys', () => {
   it('is known by the payloads of a history and by the tokens sealed in them', async () => {
-    const sealed = createTokenSealer(oldRing).seal('publicToken', 'u1', 'token');
+    const sealed = await createTokenOpener({
+      keys: SealingKeys.derivedFrom(oldRing),
+      namespace,
+    }).seal('publicToken', 'u1', 'token');
     const [plain, withToken] = [await startLink(oldRing, {}), await startLink(newRing, { sealed })];
     const executions = [plain.execution, withToken.execution];
     const usage = await keyUsage(connection, namespace, bothRings, executions);
-    expect([...(usage.get('old') ?? [])].sort()).toEqual(
+    expect([...(usage.encryption.get('old') ?? [])].sort()).toEqual(
       executions.map(({ workflowId }) => workflowId).sort(),
     );
-    expect(usage.get('new')).toEqual([withToken.execution.workflowId]);
+    expect(usage.encryption.get('new')).toEqual([withToken.execution.workflowId]);
     await Promise.all([plain.handle.terminate(), withToken.handle.terminate()]);
   });
 
   it('shows a key that is missing', async () => {
     const { handle, execution } = await startLink(oldRing, {});
     const usage = await keyUsage(connection, namespace, newRing, [execution]);
-    expect([...usage.keys()]).toEqual(['old']);
+    expect([...usage.encryption.keys()]).toEqual(['old']);
     await handle.terminate();
   });
 

@@ -15,7 +15,8 @@ import type { LinkSummary, LinkView, StartLink } from '../../src/contract/schema
 import type { ProcessorLinkInput } from '../../src/contract/workflow';
 import { createDataConverter, failureConverterPath } from '../../src/encryption/data-converter';
 import { type KeyRing, parseKeyRing } from '../../src/encryption/key-ring';
-import { createTokenSealer } from '../../src/encryption/token-sealer';
+import { SealingKeys } from '../../src/encryption/sealing-keys';
+import { createTokenOpener } from '../../src/encryption/token-sealer';
 import { LinkClient } from '../../src/link-client/link-client';
 import { LinkClientError } from '../../src/link-client/link-client-error';
 import type { LinkClientOptions } from '../../src/link-client/link-client-options';
@@ -45,9 +46,13 @@ let links: LinkClient;
 let temporal: Client;
 let stopWorker: () => Promise<void>;
 
+function openerOf(keyRing: KeyRing) {
+  return createTokenOpener({ keys: SealingKeys.derivedFrom(keyRing), namespace: NAMESPACE });
+}
+
 const activities: StandInActivities = {
-  mintLinkToken: async (userId) => ({
-    sealedLinkToken: createTokenSealer(ring).seal('linkToken', userId, 'link-sandbox-repair'),
+  mintLinkToken: async (userId, replyKey) => ({
+    sealedLinkToken: await openerOf(ring).sealReply(replyKey, userId, 'link-sandbox-repair'),
     expiration: '2030-01-01T00:00:00Z',
   }),
 };
@@ -192,11 +197,11 @@ describe('start', () => {
   });
 
   it('seals the token it passes on', async () => {
-    const sealer = createTokenSealer(ring);
+    const sealer = openerOf(ring);
     const byPublicToken = await started();
     const input = await runOf(byPublicToken).query<ProcessorLinkInput>('input');
     expect(Object.keys(input).sort()).toEqual(['jobs', 'sealedPublicToken', 'userId']);
-    expect(sealer.open('publicToken', byPublicToken, input.sealedPublicToken ?? '')).toBe(TOKEN);
+    expect(await sealer.open('publicToken', byPublicToken, input.sealedPublicToken ?? '')).toBe(TOKEN);
 
     const userId = newUser();
     const accessToken = 'access-sandbox-8ab976e6';
@@ -214,7 +219,7 @@ describe('start', () => {
       sealedAccessToken: other.sealedAccessToken,
       jobs: ['recurrence-detection'],
     });
-    expect(sealer.open('accessToken', userId, other.sealedAccessToken ?? '')).toBe(accessToken);
+    expect(await sealer.open('accessToken', userId, other.sealedAccessToken ?? '')).toBe(accessToken);
   });
 
   it('leaves nothing readable in the history but ids', async () => {

@@ -3,9 +3,17 @@ import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { SIGNALS, UPDATES } from '../../src/contract/names';
 import type { LinkView } from '../../src/contract/schemas';
-import type { RepairLinkTokenAnswer } from '../../src/contract/workflow';
 import { rejectionOf } from '../support/error-text';
-import { EMPLOYER, getJob, getLink, type Handle, RECURRING, viewWhen, webhook } from '../support/link-world';
+import {
+  askForLinkToken,
+  EMPLOYER,
+  getJob,
+  getLink,
+  type Handle,
+  RECURRING,
+  viewWhen,
+  webhook,
+} from '../support/link-world';
 import { cancelled, endingOf, expectNothingLeft, expectUnlinked } from '../workflows/support/ending';
 import { hold } from '../workflows/support/holding';
 import { useLinkWorld, useTimeSkippingServer } from '../workflows/support/use-link-world';
@@ -182,7 +190,7 @@ describe('a link that needs its user', () => {
     it('is made for the Item, and travels sealed', async () => {
       const { handle, userId, itemId } = await linked();
       await signInExpires(handle, itemId);
-      const answer = await handle.executeUpdate<RepairLinkTokenAnswer, []>(UPDATES.createRepairLinkToken);
+      const answer = await askForLinkToken(handle);
       expect(answer.sealedLinkToken).not.toContain('link-sandbox');
       expect(Date.parse(answer.expiration)).toBeGreaterThan(Date.now());
       const [made] = scene.world.plaid.ledger.effects('link_token_created', userId);
@@ -191,7 +199,7 @@ describe('a link that needs its user', () => {
 
     it('is refused while nothing is wrong, and once the link is over', async () => {
       const { handle } = await linked();
-      const ask = () => handle.executeUpdate<RepairLinkTokenAnswer, []>(UPDATES.createRepairLinkToken);
+      const ask = () => askForLinkToken(handle);
       expect(await refusalOf(ask())).toBe('not_needed');
       expect(await refusalOf(confirm(handle))).toBe('not_needed');
     });
@@ -205,7 +213,7 @@ describe('a link that needs its user', () => {
         times: 'always',
         kind: { plaidError: 'INSTITUTION_DOWN' },
       });
-      expect(await refusalOf(handle.executeUpdate(UPDATES.createRepairLinkToken))).toBe('bank_unavailable');
+      expect(await refusalOf(askForLinkToken(handle))).toBe('bank_unavailable');
     });
   });
 
@@ -263,7 +271,7 @@ describe('a link that needs its user', () => {
       await handle.signal(signal, { ...event, until });
       const warned = await viewWhen(handle, ({ warning }) => warning !== undefined);
       expect(warned).toMatchObject({ state: 'linked', warning: { code: 'pending_disconnect', until } });
-      await handle.executeUpdate(UPDATES.createRepairLinkToken);
+      await askForLinkToken(handle);
       expect(await confirm(handle)).not.toHaveProperty('warning');
       expect(await refusalOf(confirm(handle))).toBe('not_needed');
     });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { JOBS, type Job } from '../../src/contract/jobs';
+import { REPLY_KEY } from '../support/link-world';
 import { anyFault, EXCHANGE, fatalities, type PlannedFault } from './faults';
 import type { LinkUnderTest } from './link-under-test';
 import { pass } from './time';
@@ -133,7 +134,7 @@ function callerCommands(): Commands[] {
           choose(link, isThere ? accountOf(link) : 'another'),
         ),
       ),
-    always('repairToken', (link) => link.update('createRepairLinkToken')),
+    always('repairToken', (link) => link.update('createRepairLinkToken', REPLY_KEY)),
     always('cancel', (link) => link.cancel()),
   ];
 }

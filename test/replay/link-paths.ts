@@ -6,6 +6,7 @@ import type { LinkSettings } from '../../src/contract/workflow';
 import type { Fault } from '../../src/simulators';
 import { plaidSignal } from '../long-life/support/plaid-signal';
 import {
+  askForLinkToken,
   EMPLOYER,
   getLink,
   type Handle,
@@ -283,7 +284,7 @@ export const LINK_PATHS: readonly LinkPath[] = [
     async play(link) {
       await linked(link, [EMPLOYER]);
       await link.signInExpires();
-      await link.handle.executeUpdate(UPDATES.createRepairLinkToken);
+      await askForLinkToken(link.handle);
       await link.handle.executeUpdate(UPDATES.confirmRepair).catch(() => undefined);
       await link.confirm();
       await link.unlinked();

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createECDH, randomBytes, randomUUID } from 'node:crypto';
 import type { Connection, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { Client } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
@@ -9,10 +9,18 @@ import { JOBS, type Job } from '../../src/contract/jobs';
 import { QUERIES, SIGNALS, UPDATES, WORKFLOW_TYPE, workflowIdOf } from '../../src/contract/names';
 import type { NotificationEvent } from '../../src/contract/notifications';
 import type { LinkView } from '../../src/contract/schemas';
-import type { JobReport, LinkSettings, ProcessorLinkInput } from '../../src/contract/workflow';
+import type {
+  CreateRepairLinkTokenUpdate,
+  JobReport,
+  LinkAppearance,
+  LinkSettings,
+  ProcessorLinkInput,
+  RepairLinkTokenAnswer,
+} from '../../src/contract/workflow';
 import { createDataConverter } from '../../src/encryption/data-converter';
 import { type KeyRing, parseKeyRing } from '../../src/encryption/key-ring';
-import { createTokenSealer } from '../../src/encryption/token-sealer';
+import { SealingKeys } from '../../src/encryption/sealing-keys';
+import { createTokenOpener } from '../../src/encryption/token-sealer';
 import { createAtomic } from '../../src/providers/atomic/client';
 import { createPlaid } from '../../src/providers/plaid/client';
 import type { Atomic, Plaid } from '../../src/providers/types';
@@ -99,7 +107,7 @@ export async function startLinkWorld(options: {
     settings: { jobDelayMs: 0 },
   });
   const keyRing = parseKeyRing(options.encryptionKeys ?? `test:${randomBytes(32).toString('base64')}`);
-  const sealer = createTokenSealer(keyRing);
+  const sealer = createTokenOpener({ keys: SealingKeys.derivedFrom(keyRing), namespace });
   const settings: LinkSettings = { ...DEFAULT_SETTINGS, ...options.settings };
   const notifications: NotificationEvent[] = [];
   const timeoutMs = options.providerTimeoutMs ?? 3_000;
@@ -156,8 +164,8 @@ export async function startLinkWorld(options: {
       const made = rest.fromAccessToken ? plaid.createItem(item) : plaid.createPublicToken(item);
       const token =
         'accessToken' in made
-          ? { sealedAccessToken: sealer.seal('accessToken', userId, made.accessToken) }
-          : { sealedPublicToken: sealer.seal('publicToken', userId, made.publicToken) };
+          ? { sealedAccessToken: await sealer.seal('accessToken', userId, made.accessToken) }
+          : { sealedPublicToken: await sealer.seal('publicToken', userId, made.publicToken) };
       const input: ProcessorLinkInput = {
         userId,
         ...token,
@@ -208,6 +216,22 @@ export function webhook(
   bodySha256: string = randomBytes(32).toString('hex'),
 ): Promise<void> {
   return handle.signal(SIGNALS.atomicWebhook, { job, bodySha256 });
+}
+
+/** The key of somebody who asks for a Link token, for whom it does not matter to read it. */
+export const REPLY_KEY: CreateRepairLinkTokenUpdate = {
+  replyKey: createECDH('prime256v1').generateKeys().toString('base64url'),
+};
+
+/** Asks for a Link token of update mode. */
+export function askForLinkToken(
+  handle: Handle,
+  appearance: LinkAppearance = {},
+): Promise<RepairLinkTokenAnswer> {
+  return handle.executeUpdate<RepairLinkTokenAnswer, [CreateRepairLinkTokenUpdate]>(
+    UPDATES.createRepairLinkToken,
+    { args: [{ ...REPLY_KEY, ...appearance }] },
+  );
 }
 
 /** Resolves once the job is settled. */

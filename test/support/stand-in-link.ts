@@ -22,6 +22,7 @@ import { isSettled, type LinkState } from '../../src/contract/states';
 import type {
   AtomicWebhookSignal,
   ChooseAccountUpdate,
+  CreateRepairLinkTokenUpdate,
   JobReport,
   PlaidWebhookSignal,
   ProcessorLinkInput,
@@ -32,7 +33,7 @@ import type {
 } from '../../src/contract/workflow';
 
 export interface StandInActivities {
-  mintLinkToken(userId: string): Promise<RepairLinkTokenAnswer>;
+  mintLinkToken(userId: string, replyKey: string): Promise<RepairLinkTokenAnswer>;
 }
 
 interface Carried {
@@ -135,10 +136,10 @@ export async function processorLink(input: ProcessorLinkInput, carried?: Carried
     },
   );
   setHandler(
-    defineUpdate<RepairLinkTokenAnswer>(UPDATES.createRepairLinkToken),
-    () => mintLinkToken(input.userId),
+    defineUpdate<RepairLinkTokenAnswer, [CreateRepairLinkTokenUpdate]>(UPDATES.createRepairLinkToken),
+    ({ replyKey }) => mintLinkToken(input.userId, replyKey),
     {
-      validator: () => {
+      validator: (_update: CreateRepairLinkTokenUpdate) => {
         unlessEnding();
         if (state !== 'needs_attention') throw ApplicationFailure.nonRetryable('fine', 'not_needed');
       },

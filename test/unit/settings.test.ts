@@ -319,6 +319,7 @@ describe('a secret in a file', () => {
       'NOTIFY_SECRET',
       'PLAID_CLIENT_ID',
       'PLAID_SECRET',
+      'SEALING_KEYS',
     ]);
     const place = readApiSettings({ ...api, TEMPORAL_API_KEY_FILE: await fileOf('temporal-key\n') }).temporal;
     expect(place.connectConfig.connectionOptions.apiKey).toBe('temporal-key');

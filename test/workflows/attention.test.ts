@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { ApplicationFailure, WorkflowUpdateFailedError } from '@temporalio/client';
 import { SIGNALS, UPDATES } from '../../src/contract/names';
 import type { LinkView } from '../../src/contract/schemas';
-import type { RepairLinkTokenAnswer } from '../../src/contract/workflow';
 import { rejectionOf } from '../support/error-text';
-import { EMPLOYER, getLink, type Handle, viewWhen, webhook } from '../support/link-world';
+import { askForLinkToken, EMPLOYER, getLink, type Handle, viewWhen, webhook } from '../support/link-world';
 import { cancelled, endingOf, expectFailed, expectUnlinked } from './support/ending';
 import { plaidWebhook } from './support/plaid-signal';
 import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
@@ -135,7 +134,7 @@ describe('a link and its user', () => {
       async (byToken) => {
         const { handle, itemId } = await inAttention();
         await scene.world.plaid.revokePermission(itemId);
-        const update = byToken ? handle.executeUpdate(UPDATES.createRepairLinkToken) : confirm(handle);
+        const update = byToken ? askForLinkToken(handle) : confirm(handle);
         expect(await refusalOf(update)).toBe(byToken ? 'access_revoked' : 'not_linked');
         await expectFailed(scene, handle, await endingOf(scene, handle), 'access_revoked');
       },
@@ -149,9 +148,7 @@ describe('a link and its user', () => {
       await viewWhen(handle, needsUser);
       plaid.withdrawConsent(itemId);
       expect(await refusalOf(confirm(handle))).toBe('still_needs_attention');
-      await handle.executeUpdate<RepairLinkTokenAnswer, [object]>(UPDATES.createRepairLinkToken, {
-        args: [{ language: 'es' }],
-      });
+      await askForLinkToken(handle, { language: 'es' });
       const [token] = plaid.ledger.effects('link_token_created', userId);
       expect(token?.details).toMatchObject({ mode: 'update', consents: 'transactions', language: 'es' });
       await plaid.repair(itemId, { webhook: false });

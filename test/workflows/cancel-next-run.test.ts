@@ -1,7 +1,7 @@
 import { UPDATES } from '../../src/contract/names';
-import type { RepairLinkTokenAnswer, WaitForJobAnswer } from '../../src/contract/workflow';
+import type { WaitForJobAnswer } from '../../src/contract/workflow';
 import { useRealWorld } from '../long-life/support/use-real-world';
-import { EMPLOYER, getLink, outcome, viewWhen } from '../support/link-world';
+import { askForLinkToken, EMPLOYER, getLink, outcome, viewWhen } from '../support/link-world';
 import { plaidWebhook } from './support/plaid-signal';
 
 const HISTORY_EVENTS = 60;
@@ -14,7 +14,7 @@ it('unlinks a link that is making way for the next run, and does not start that 
   plaid.faults.add({ operation: '/link/token/create', when: 'after', kind: { hold: 'update' } });
   const { handle, userId } = await world().start();
   const { runId } = await viewWhen(handle, ({ state }) => state === 'needs_attention');
-  const update = handle.executeUpdate<RepairLinkTokenAnswer, []>(UPDATES.createRepairLinkToken);
+  const update = askForLinkToken(handle);
   await plaid.ledger.waitForRequest('/link/token/create', { userId });
   let isMakingWay = false;
   const longPoll = handle

@@ -1,5 +1,4 @@
-import { UPDATES } from '../../src/contract/names';
-import { EMPLOYER, RECURRING, viewWhen, webhook } from '../support/link-world';
+import { askForLinkToken, EMPLOYER, RECURRING, viewWhen, webhook } from '../support/link-world';
 import { endingOf, expectUnlinked } from './support/ending';
 import { hold } from './support/holding';
 import { plaidWebhook } from './support/plaid-signal';
@@ -96,7 +95,7 @@ describe('settling', () => {
     await plaidWebhook(handle, { kind: 'sign_in_required', itemId });
     await viewWhen(handle, ({ state }) => state === 'needs_attention');
     const linkToken = hold(scene, 'link token', 'after');
-    const update = handle.executeUpdate(UPDATES.createRepairLinkToken);
+    const update = askForLinkToken(handle);
     await linkToken.arrived(userId);
     await handle.cancel();
     await plaid.ledger.waitForEffect('item_removed', { userId });

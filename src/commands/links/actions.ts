@@ -1,9 +1,9 @@
-import { createTokenSealer } from '../../encryption/token-sealer';
+import { createTokenOpener } from '../../encryption/token-sealer';
 import { forgetLink } from '../../operator/links/forget';
 import { endedLinksQuery } from '../../operator/links/open-links';
 import { fetchResults, IDENTITY, rerunJobs, retryLink, unlink } from '../../operator/links/repairs';
 import { StartError } from '../../process/start-error';
-import { atomicOf, plaidOf } from '../../process/wiring';
+import { atomicOf, plaidOf, sealingKeysOf } from '../../process/wiring';
 import type { LinkAction } from './act';
 import type { LinksSession } from './session';
 
@@ -35,11 +35,12 @@ export const ACTIONS: readonly LinkAction[] = [
 ];
 
 async function forget(session: LinksSession, userId: string): Promise<string> {
-  const { keyRing, settings } = session;
+  const { keyRing, namespace, settings } = session;
   if (!settings.plaid || !settings.atomic) {
     throw new StartError('forget calls Plaid and Atomic: set PLAID_* and ATOMIC_* as for a worker.');
   }
   const plaid = plaidOf(settings.plaid);
   const atomic = atomicOf(settings.atomic);
-  return forgetLink({ ...session, sealer: createTokenSealer(keyRing), plaid, atomic }, userId);
+  const sealer = createTokenOpener({ keys: sealingKeysOf(settings, keyRing), namespace });
+  return forgetLink({ ...session, sealer, plaid, atomic }, userId);
 }

@@ -32,7 +32,11 @@ export function runLinksCommand(
     async start({ settings, logger }) {
       const temporal = await openTemporal(settings.temporal, logger);
       const { connection, client, namespace, taskQueue, keyRing } = temporal;
-      const session = { ...temporal, settings, links: new LinkClient({ client, keyRing, taskQueue }) };
+      const session = {
+        ...temporal,
+        settings,
+        links: new LinkClient({ client, keyRing, sealingPublicKey: settings.sealingPublicKey, taskQueue }),
+      };
       const run = async () => {
         try {
           await connection.withDeadline(Date.now() + CONNECT_TIMEOUT_MS, () =>

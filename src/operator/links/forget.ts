@@ -3,7 +3,7 @@ import type { Connection } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
 import { workflowIdOf } from '../../contract/names';
 import { SafeError } from '../../contract/safe-error';
-import type { TokenSealer } from '../../contract/workflow';
+import type { TokenOpener } from '../../contract/workflow';
 import type { Atomic, Plaid } from '../../providers/types';
 import { historyEvents } from './history-events';
 import { countLinks, endedLinksQuery, openLinksQuery } from './open-links';
@@ -13,7 +13,7 @@ export interface ForgetTools {
   connection: Connection;
   namespace: string;
   read: PayloadReader;
-  sealer: TokenSealer;
+  sealer: TokenOpener;
   plaid: Plaid;
   atomic: Atomic;
 }
@@ -42,7 +42,7 @@ export async function forgetLink(tools: ForgetTools, userId: string): Promise<st
   const tokens = new Set<string>();
   for (const runId of runs) {
     const sealed = await itemOf(tools, { workflowId, runId });
-    if (sealed !== undefined) tokens.add(tools.sealer.open('accessToken', userId, sealed));
+    if (sealed !== undefined) tokens.add(await tools.sealer.open('accessToken', userId, sealed));
   }
   for (const accessToken of tokens) await tools.plaid.removeItem({ accessToken });
   const atAtomic = isLinked ? 'Atomic left alone, since the user is linked again' : "Atomic's access ended";

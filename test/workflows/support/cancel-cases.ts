@@ -1,7 +1,7 @@
 import { UPDATES } from '../../../src/contract/names';
 import type { LinkView } from '../../../src/contract/schemas';
 import type { LinkSettings } from '../../../src/contract/workflow';
-import { EMPLOYER, RECURRING, viewWhen, webhook } from '../../support/link-world';
+import { EMPLOYER, RECURRING, REPLY_KEY, viewWhen, webhook } from '../../support/link-world';
 import type { Call } from './call-log';
 import { addFault, type Held, hold, providerOf } from './holding';
 import { plaidWebhook } from './plaid-signal';
@@ -225,7 +225,7 @@ export const CANCEL_CASES = {
   'an update-mode Link token under way': {
     async arrive(scene) {
       const held = hold(scene, 'link token');
-      return heldAt(scene, held, updating(needingAttention(scene), UPDATES.createRepairLinkToken));
+      return heldAt(scene, held, updating(needingAttention(scene), UPDATES.createRepairLinkToken, REPLY_KEY));
     },
   },
   'the Item looked at for a caller': {
@@ -269,7 +269,11 @@ export const CANCEL_CASES = {
   'unlinking with an update unfinished': {
     async arrive(scene) {
       const held = hold(scene, 'link token');
-      const begin = heldAt(scene, held, updating(needingAttention(scene), UPDATES.createRepairLinkToken));
+      const begin = heldAt(
+        scene,
+        held,
+        updating(needingAttention(scene), UPDATES.createRepairLinkToken, REPLY_KEY),
+      );
       const point = await cancelledOnce(begin);
       await scene.world.plaid.ledger.waitForEffect('item_removed', { userId: point.started.userId });
       return point;
