@@ -236,8 +236,8 @@ describe('Dockerfile', () => {
   it('runs the API, not as root', () => {
     expect(z.array(z.string()).parse(JSON.parse(cmd)).join(' ')).toBe(manifest.scripts.api);
     const last = dockerfile.slice(dockerfile.lastIndexOf('FROM base'));
-    expect(last.indexOf('USER node')).toBeGreaterThan(0);
-    expect(last.indexOf('USER node')).toBeLessThan(last.findIndex((line) => line.startsWith('CMD')));
+    expect(last.indexOf('USER 1000:1000')).toBeGreaterThan(0);
+    expect(last.indexOf('USER 1000:1000')).toBeLessThan(last.findIndex((line) => line.startsWith('CMD')));
   });
 
   it('holds built code and what it needs at run time', () => {

@@ -1,6 +1,7 @@
 /** `npm run worker`: runs links, a process of its own. */
 
 import { createProbeApp } from '../http/server/probes';
+import { encryptedPayloadCounter } from '../process/encryption-metrics';
 import { keepSearchAttributes } from '../process/keep-search-attributes';
 import { listenOn } from '../process/listen';
 import { type Entry, runEntry } from '../process/run-entry';
@@ -43,6 +44,7 @@ const entry: Entry<WorkerSettings> = {
       atomic: atomicOf(settings.atomic),
       work,
       interceptor,
+      onPayloadEncrypted: encryptedPayloadCounter(registry),
       logger,
     });
     checkReady = async () => {

@@ -17,6 +17,7 @@ import type { CallerSecrets, HttpSettings } from '../settings/types';
 import { claimPort } from '../system/free-port';
 import { requestIdInterceptor, servingRequest } from '../temporal/request-id';
 import type { PlaidKeyStore } from '../webhooks/plaid-key-cache';
+import { encryptedPayloadCounter } from './encryption-metrics';
 import { keepSearchAttributes } from './keep-search-attributes';
 import { listenOn, urlOf } from './listen';
 import type { Running } from './run-entry';
@@ -57,7 +58,13 @@ export interface RunningApi extends Running {
 /** The HTTP API, listening. It does not wait for Temporal: routes that need it answer 503 until it is there. */
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const { connection, namespace, taskQueue, keyRing, plaid, http, logger } = options;
-  const dataConverter = createClientDataConverter({ keyRing, namespace });
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+  const dataConverter = createClientDataConverter({
+    keyRing,
+    namespace,
+    onEncrypted: encryptedPayloadCounter(metrics),
+  });
   const client = new Client({
     connection,
     namespace,
@@ -71,8 +78,6 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     taskQueue,
     ...(options.eagerStart && { eagerStart: true }),
   });
-  const metrics = new Registry();
-  collectDefaultMetrics({ register: metrics });
 
   let current = httpSecrets(options.secrets);
   // Plaid is told where to send webhooks, so the port has to be known before anything listens on it.

@@ -38,6 +38,8 @@ export interface WorkerOptions {
   work: WorkSettings;
   interceptor: ActivityInterceptorsFactory;
   logger: Logger;
+  /** Called for each payload with the id of the key that it was encrypted under. */
+  onPayloadEncrypted?: (keyId: string) => void;
   /** Made beforehand, where that saves time. */
   bundle?: Promise<WorkflowBundleOption>;
   /** How long steps in flight may go on once it closes. Default {@link DRAIN_MS}. */
@@ -69,7 +71,11 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         requestId: servedRequestId,
       }),
     },
-    dataConverter: createDataConverter({ keyRing, namespace }),
+    dataConverter: createDataConverter({
+      keyRing,
+      namespace,
+      ...(options.onPayloadEncrypted && { onEncrypted: options.onPayloadEncrypted }),
+    }),
     interceptors: { activity: [followRequest, options.interceptor] },
     reuseV8Context: true,
     ...workerCapacity(work, getHeapStatistics().heap_size_limit),
