@@ -8,7 +8,10 @@ import { createNamedPayloadCodec, isEncryptedPayload } from '../../src/encryptio
 import { parseSealingKeys, SealingKeys } from '../../src/encryption/sealing-keys';
 import { createTokenOpener, sealingKeyIdOf } from '../../src/encryption/token-sealer';
 import { connectTemporal } from '../../src/temporal/connection';
+import { runCommand } from '../operators/support/run-command';
 import { type Service, startService } from '../support/service';
+import type { Environment } from '../support/service-process';
+import { serviceBuild } from '../support/temporal';
 
 jest.setTimeout(180_000);
 
@@ -76,6 +79,27 @@ it('opens none of the tokens with the keys of the API, and all with those of the
     expect(await openings(own, token)).toBe(1);
   }
   await service.call.unlink(userId, 30);
+});
+
+it('cleans up after a terminate with the keys of the worker, and with nothing less', async () => {
+  const { userId } = await service.link({ jobs: [EMPLOYER] });
+  await service.call.linkWhen(userId, ({ state }) => state === 'linked');
+  const { namespace } = service.temporal;
+  await new Client({ connection, namespace }).workflow.getHandle(workflowIdOf(userId)).terminate('by hand');
+  const forget = async (env: Environment) =>
+    runCommand({ build: await serviceBuild(), folder: service.folder, env }, 'links', [
+      'forget',
+      userId,
+      '--yes',
+    ]);
+  const refused = await forget(service.env);
+  expect([refused.code, refused.stdout + refused.stderr]).toEqual([
+    expect.any(Number),
+    expect.stringContaining('SEALING_KEYS has no key with the id "s1"'),
+  ]);
+  expect(refused.code).not.toBe(0);
+  expect((await forget({ ...service.env, SEALING_KEYS: oldKey })).code).toBe(0);
+  expect(service.leftovers(userId)).toEqual([]);
 });
 
 it('loses no link when the keys change over', async () => {
