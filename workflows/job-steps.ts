@@ -38,6 +38,7 @@ function registering(link: LinkRun): Activities {
       link.stalled(step, reason);
     },
     resumed: (step) => link.resumed(step),
+    pause: (ms, summary) => link.pause(ms, summary),
     configurationWaitMs: () => link.configurationWaitMs(),
   });
 }

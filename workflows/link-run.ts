@@ -1,4 +1,4 @@
-import { CancellationScope, sleep, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, condition, sleep, workflowInfo } from '@temporalio/workflow';
 import { linkError } from '../src/contract/failures';
 import { JOBS, type Job } from '../src/contract/jobs';
 import type { LinkView } from '../src/contract/schemas';
@@ -51,6 +51,7 @@ export class LinkRun {
   private readonly underWay: Record<Work, number> = { step: 0, settling: 0 };
   private isOver = false;
   private isAging = false;
+  private retriesAskedFor = 0;
 
   constructor(
     readonly input: ProcessorLinkInput,
@@ -138,6 +139,20 @@ export class LinkRun {
 
   resumed(step: string): void {
     this.apply({ type: 'resumed', step });
+  }
+
+  /** As {@link Onlooker}: lets time pass before a step is tried again, unless an operator wants it at once. */
+  async pause(ms: number, summary: string): Promise<void> {
+    const before = this.retriesAskedFor;
+    let isOver = false;
+    const wanted = condition(() => isOver || this.retriesAskedFor !== before);
+    // A timer that nobody waits for any more does no harm; a scope to end it by would be another one than histories have.
+    await Promise.race([sleep(ms, { summary }), wanted]);
+    isOver = true;
+  }
+
+  retryNow(): void {
+    this.retriesAskedFor += 1;
   }
 
   async configurationWaitMs(): Promise<number> {

@@ -31,6 +31,7 @@ import { failureOf } from './step-failure';
 const atomicWebhook = defineSignal<[AtomicWebhookSignal]>(SIGNALS.atomicWebhook);
 const plaidWebhook = defineSignal<[PlaidWebhookSignal]>(SIGNALS.plaidWebhook);
 const renew = defineSignal(SIGNALS.renew);
+const retryNow = defineSignal(SIGNALS.retryNow);
 const getLink = defineQuery<LinkView>(QUERIES.getLink);
 const getJobResult = defineQuery<JobReport | null, [Job]>(QUERIES.getJobResult);
 const runJob = defineUpdate<LinkView, [RunJobUpdate]>(UPDATES.runJob);
@@ -66,6 +67,10 @@ export function handleMessages(link: LinkRun): void {
 
   setQuickHandler(renew, () => link.renew(), {
     description: 'Continue as new: old results and old keys leave the open history',
+  });
+
+  setQuickHandler(retryNow, () => link.retryNow(), {
+    description: 'Try steps at once that wait before their next start',
   });
 
   setHandler(

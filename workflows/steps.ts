@@ -48,6 +48,8 @@ const BUDGETS = {
 export interface Onlooker {
   stalled(step: string, reason: Reason): void;
   resumed(step: string): void;
+  /** Lets so many milliseconds pass before the next start of a step, or fewer. */
+  pause(ms: number, summary: string): Promise<void>;
   /** How long a step waits for an operator, in milliseconds. */
   configurationWaitMs(): Promise<number>;
 }
@@ -98,7 +100,8 @@ async function perform<S extends Step>(
         else limit.goOn();
         const delayMs = Math.max(failure.details?.retryDelayMs ?? 0, pauseMs);
         if (delayMs >= limit.leftMs) throw error;
-        await sleep(delayMs, { summary: `${name} again` });
+        const summary = `${name} again`;
+        await (onlooker?.pause(delayMs, summary) ?? sleep(delayMs, { summary }));
       }
     }
   } finally {

@@ -19,6 +19,8 @@ export const SIGNALS = {
   plaidWebhook: 'plaidWebhook',
   /** By an operator: the run continues as new as soon as it can. */
   renew: 'renew',
+  /** By an operator: steps that wait before their next start are tried at once. */
+  retryNow: 'retryNow',
 } as const;
 export const QUERIES = { getLink: 'getLink', getJobResult: 'getJobResult' } as const;
 export const UPDATES = {

@@ -69,6 +69,20 @@ it('names a step that fails, and tries it at once by the command that it names',
   await service.call.linkWhen(userId, ({ state }) => state === 'linked');
 });
 
+it('tries links of a query at once, though they wait before the next start of their step', async () => {
+  const kind = { status: 429, headers: { 'retry-after': '3600' } };
+  const faults = { operation: 'POST /plaid/processor-link', kind } as const;
+  const jobs = ['employer-classification'] as const;
+  service.atomic.faults.add({ ...faults, times: 2 });
+  const users = [(await service.link({ jobs })).userId, (await service.link({ jobs })).userId];
+  for (const userId of users)
+    expect(await rowOf(userId, 'again shortly')).toMatchObject({ code: 'provider_unavailable' });
+  const query = `WorkflowId IN (${users.map((userId) => `'processor-link/${userId}'`).join(', ')})`;
+  const answer = await links('retry', '--query', query, '--yes', '--json');
+  expect([answer.code, answer.json()]).toMatchObject([0, { action: 'retry', total: 2, done: 2, failed: 0 }]);
+  for (const userId of users) await service.call.linkWhen(userId, ({ state }) => state === 'linked');
+});
+
 it('tells the story of a link in lines of 80 columns, and says that nothing is to be done', async () => {
   const { userId } = await service.link();
   await service.call.linkWhen(userId, ({ state }) => state === 'linked');
@@ -108,6 +122,33 @@ it('runs a job that failed again', async () => {
   fault.remove();
   expect((await links('rerun', userId, '--yes')).code).toBe(0);
   await service.call.linkWhen(userId, ({ jobs }) => jobs['employer-classification']?.state === 'completed');
+});
+
+it('has a link go on in a new run, one or those of a query', async () => {
+  const { userId } = await service.link();
+  let { runId } = await service.call.linkWhen(userId, ({ state }) => state === 'linked');
+  for (const which of [[userId], ['--query', `WorkflowId = 'processor-link/${userId}'`]]) {
+    const shown = await links('renew', ...which);
+    expect([shown.code, shown.stdout]).toEqual([2, expect.stringContaining(userId)]);
+    expect((await links('renew', ...which, '--yes')).code).toBe(0);
+    const before = runId;
+    ({ runId } = await service.call.linkWhen(userId, (link) => link.runId !== before));
+  }
+});
+
+it('erases a user, open or closed, and leaves nothing of it', async () => {
+  const [open, closed] = [await service.link(), await service.link()];
+  for (const { userId } of [open, closed])
+    await service.call.linkWhen(userId, ({ state }) => state === 'linked');
+  await service.call.unlink(closed.userId, 30);
+  expect((await links('erase', open.userId, '--yes')).stdout).toBe(`${open.userId}: erased\n`);
+  const query = `WorkflowId = 'processor-link/${closed.userId}'`;
+  const answer = await links('erase', '--query', query, '--yes', '--json');
+  expect([answer.code, answer.json()]).toMatchObject([0, { total: 1, done: 1 }]);
+  for (const { userId } of [open, closed]) {
+    while ((await service.call.get(userId)).status !== 404);
+    expect(service.leftovers(userId)).toEqual([]);
+  }
 });
 
 it('unlinks every link of a query, by a batch of Temporal', async () => {

@@ -27,6 +27,16 @@ describe('where keys or set-up are refused', () => {
     expect(view).not.toHaveProperty('error');
   });
 
+  it('tries at once when an operator asks for it, also before the next start of the step', async () => {
+    const kind = { status: 429, headers: { 'retry-after': '3600' } };
+    addFault(scene, 'register', { kind });
+    const { handle } = await scene.start();
+    await viewWhen(handle, ({ error }) => error !== undefined);
+    await handle.signal(SIGNALS.retryNow);
+    const view = await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
+    expect(Date.parse(view.updatedAt) - Date.parse(view.createdAt)).toBeLessThan(HOUR_MS);
+  });
+
   it('fails with cleanup after CONFIGURATION_WAIT', async () => {
     addFault(scene, 'register', { times: 'always', kind: { status: 401 } });
     const { handle, userId } = await scene.start();

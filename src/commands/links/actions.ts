@@ -1,17 +1,28 @@
+import { SIGNALS } from '../../contract/names';
 import { createTokenOpener } from '../../encryption/token-sealer';
 import { forgetLink } from '../../operator/links/forget';
-import { endedLinksQuery } from '../../operator/links/open-links';
-import { fetchResults, IDENTITY, rerunJobs, retryLink, unlink } from '../../operator/links/repairs';
+import { allLinksQuery, endedLinksQuery } from '../../operator/links/open-links';
+import {
+  eraseUser,
+  fetchResults,
+  IDENTITY,
+  renewLink,
+  rerunJobs,
+  retryLink,
+  unlink,
+} from '../../operator/links/repairs';
 import { StartError } from '../../process/start-error';
 import { atomicOf, plaidOf, sealingKeysOf } from '../../process/wiring';
 import type { LinkAction } from './act';
 import type { LinksSession } from './session';
 
+const ERASE_WAIT_MS = 60_000;
+
 /** Commands that change links, by their names. */
 export const ACTIONS: readonly LinkAction[] = [
   {
     name: 'retry',
-    does: 'try pending steps at once',
+    does: 'try at once what is pending, or waits before its next start',
     actOn: retryLink,
   },
   { name: 'fetch', does: 'ask Atomic now for the results that are waited for', actOn: fetchResults },
@@ -21,10 +32,23 @@ export const ACTIONS: readonly LinkAction[] = [
     actOn: (session, userId, { job }) => rerunJobs(session, userId, job),
   },
   {
+    name: 'renew',
+    does: 'continue as new: old results and keys leave the open history',
+    actOn: renewLink,
+    batch: { signalOperation: { signal: SIGNALS.renew, identity: IDENTITY } },
+  },
+  {
     name: 'unlink',
     does: "unlink: end Atomic's access and remove the Item",
     actOn: unlink,
     batch: { cancellationOperation: { identity: IDENTITY } },
+  },
+  {
+    name: 'erase',
+    does: 'unlink, and delete all that Temporal holds of the user',
+    actOn: (session, userId, { query }) =>
+      eraseUser(session, userId, query === undefined ? ERASE_WAIT_MS : 0),
+    among: allLinksQuery,
   },
   {
     name: 'forget',

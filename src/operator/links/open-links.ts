@@ -20,6 +20,12 @@ export function openLinksQuery(query?: string): string {
   return query === undefined ? OPEN : `${OPEN} AND (${query})`;
 }
 
+/** Links, open or closed. */
+export function allLinksQuery(query?: string): string {
+  const all = `WorkflowType = '${WORKFLOW_TYPE}'`;
+  return query === undefined ? all : `${all} AND (${query})`;
+}
+
 /** Runs that were ended from outside, without their cleanup. */
 export function endedLinksQuery(query?: string): string {
   const ended = `WorkflowType = '${WORKFLOW_TYPE}' AND ExecutionStatus IN ('Terminated', 'TimedOut')`;

@@ -1,8 +1,8 @@
 /** What an operator can do to one link. Each says what it did, in a few words. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { type Connection, isGrpcServiceError } from '@temporalio/client';
 import { JOBS, type Job } from '../../contract/jobs';
-import { workflowIdOf } from '../../contract/names';
+import { SIGNALS, workflowIdOf } from '../../contract/names';
 import type { LinkView } from '../../contract/schemas';
 import { isFinal } from '../../contract/states';
 import type { LinkClient } from '../../link-client/link-client';
@@ -20,8 +20,11 @@ export const IDENTITY = 'processor-link links';
 /** A hint of an old event makes the link ask as it does by poll: what is empty yet is not taken for a result. */
 const LONG_AGO = new Date(0).toISOString();
 
-/** Tries pending steps at once, paused ones too. Their attempts count from 1 again. */
-export async function retryLink({ connection, namespace }: RepairTools, userId: string): Promise<string> {
+/**
+ * Tries pending steps at once, paused ones too, and those that wait before their next start. Attempts count from 1 again.
+ */
+export async function retryLink(tools: RepairTools, userId: string): Promise<string> {
+  const { connection, namespace } = tools;
   const execution = { workflowId: workflowIdOf(userId) };
   const { pendingActivities } = await connection.workflowService.describeWorkflowExecution({
     namespace,
@@ -34,7 +37,25 @@ export async function retryLink({ connection, namespace }: RepairTools, userId: 
     const request = { namespace, execution, id: activityId, identity: IDENTITY };
     if (await resets(connection, request)) tried.push(activityType?.name ?? 'a step');
   }
-  return tried.length === 0 ? 'no step is pending' : tried.join(', ');
+  // After the steps: one that fails meanwhile begins its wait before.
+  await signal(tools, userId, SIGNALS.retryNow);
+  return tried.length === 0 ? 'what waits for its next start' : tried.join(', ');
+}
+
+/** Has the run continue as new as soon as nothing is under way. */
+export async function renewLink(tools: RepairTools, userId: string): Promise<string> {
+  await signal(tools, userId, SIGNALS.renew);
+  return 'continues as new once no step is under way';
+}
+
+async function signal(
+  { connection, namespace }: RepairTools,
+  userId: string,
+  signalName: string,
+): Promise<void> {
+  const workflowExecution = { workflowId: workflowIdOf(userId) };
+  const request = { namespace, workflowExecution, signalName, identity: IDENTITY, requestId: randomUUID() };
+  await connection.workflowService.signalWorkflowExecution(request);
 }
 
 /** Whether there was something to reset: a step may have ended meanwhile. */
@@ -73,6 +94,12 @@ export async function rerunJobs({ links }: RepairTools, userId: string, job?: Jo
 export async function unlink({ links }: RepairTools, userId: string): Promise<string> {
   const { state } = await links.unlink(userId);
   return isFinal(state) ? `was ${state}` : state;
+}
+
+/** For one user until it is done, within reason; it goes on without anybody waiting. */
+export async function eraseUser({ links }: RepairTools, userId: string, waitMs: number): Promise<string> {
+  const { erased } = await links.eraseUser(userId, { waitMs });
+  return erased ? 'erased' : 'is being erased';
 }
 
 function jobsWhere(view: LinkView, fits: (job: NonNullable<LinkView['jobs'][Job]>) => boolean): Job[] {
