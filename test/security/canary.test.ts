@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client, type Connection } from '@temporalio/client';
 import { SEARCH_ATTRIBUTE_TYPES, workflowIdOf } from '../../src/contract/names';
+import type { LinkView } from '../../src/contract/schemas';
 import { type DevServer, startDevServer } from '../../src/dev-server/dev-server';
 import { createDataConverter } from '../../src/encryption/data-converter';
 import { parseKeyRing } from '../../src/encryption/key-ring';
@@ -115,18 +116,40 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** Which requests of a link are answered with an echo, each the next one to its path. */
+interface Echoes {
+  plaid?: [string, Echo][];
+  atomic?: [string, Echo][];
+  /** What Atomic finds. */
+  result?: unknown;
+}
+
+async function linkWithEchoes({ plaid = [], atomic = [], result }: Echoes): Promise<string> {
+  const { call, api } = service;
+  const userId = service.newUser();
+  const webhook = `${api.url}/webhooks/plaid/${userId}`;
+  const { publicToken } = service.plaid.createPublicToken({ userId, webhook });
+  const holding = publicToken.replace('public-sandbox-', '');
+  for (const [place, echo] of plaid) plaidProxy.echo(place, echo, { holding });
+  for (const [place, echo] of atomic) atomicProxy.echo(place, echo, { holding: userId });
+  if (result !== undefined) service.atomic.setResult(EMPLOYER, userId, result);
+  expect((await call.start({ userId, publicToken, jobs: [EMPLOYER] })).status).toBe(202);
+  return userId;
+}
+
 /** A link whose one job has ended, well or badly, and that is unlinked then; answers the error if there is one. */
-async function endedLink(userId = service.newUser()): Promise<string | undefined> {
-  await service.link({ userId, jobs: [EMPLOYER] });
-  const link = await service.call.linkWhen(userId, ({ jobs, state, error }) => {
+async function endedLink(echoes: Echoes): Promise<string | undefined> {
+  const { call } = service;
+  const userId = await linkWithEchoes(echoes);
+  const hasEnded = ({ jobs, state, error }: LinkView) => {
     const job = jobs[EMPLOYER]?.state;
     // What an operator has to mend does not end a link.
     const waits = error?.code === 'configuration_error';
     return waits || state === 'failed' || job === 'completed' || job === 'failed';
-  });
-  plaidProxy.calm();
-  atomicProxy.calm();
-  await service.call.unlink(userId, 60);
+  };
+  const link = await call.linkWhen(userId, hasEnded, 300);
+  // Where the answer to a registration was lost, this takes half a minute.
+  await call.unlink(userId, 60);
   expect(service.leftovers(userId)).toEqual([]);
   return link.error?.code ?? link.jobs[EMPLOYER]?.error?.code;
 }
@@ -158,7 +181,60 @@ const atomicRefusals: [string, Echo, string | undefined][] = [
   ['a 422 in HTML', { status: 422, as: 'html' }, undefined],
 ];
 
+const times = (count: number, place: string, echo: Echo) => Array<[string, Echo]>(count).fill([place, echo]);
+/** What a link meets, and the code of its error, by the names of the tests. */
+const ECHOES: Record<string, Echoes & { code?: string | undefined }> = {
+  ...Object.fromEntries(
+    brokenAnswers.map(([what, echo]) => [
+      `every step with ${what} that says everything back`,
+      {
+        plaid: [EXCHANGE, ACCOUNTS, PROCESSOR_TOKEN, REMOVE_ITEM].map((place) => [place, echo]),
+        atomic: [...times(2, LINK, echo), ...times(2, MATCHES, echo)],
+      },
+    ]),
+  ),
+  ...Object.fromEntries(
+    [EXCHANGE, ACCOUNTS, PROCESSOR_TOKEN].map((place) => [
+      `a redirect with everything in its address at ${place}`,
+      { plaid: times(1, place, 'redirect') },
+    ]),
+  ),
+  ...Object.fromEntries(
+    [LINK, MATCHES].map((place) => [
+      `a redirect with everything in its address at ${place}`,
+      { atomic: times(2, place, 'redirect') },
+    ]),
+  ),
+  ...Object.fromEntries(
+    plaidErrors.map(([plaidError, type, place, code]) => [
+      `Plaid's ${plaidError} (${type}) that says everything back at ${place}`,
+      { plaid: times(1, place, { plaidError, type }), code },
+    ]),
+  ),
+  ...Object.fromEntries(
+    atomicRefusals.map(([what, echo, code]) => [
+      `Atomic's refusal by ${what} that says everything back`,
+      { atomic: times(1, LINK, echo), code },
+    ]),
+  ),
+  'an answer that is too large': {
+    result: [{ company: { name: employerName }, filler: 'x'.repeat(1_100_000) }],
+    code: 'result_too_large',
+  },
+  'an answer of the wrong shape': { plaid: times(1, ACCOUNTS, 'wrong shape') },
+};
+
 describe('secrets go through', () => {
+  const codes = new Map<string, Promise<string | undefined>>();
+  /** All at once: most of what each does is waiting. */
+  beforeAll(() => {
+    for (const [name, echoes] of Object.entries(ECHOES)) {
+      const code = endedLink(echoes);
+      code.catch(() => undefined);
+      codes.set(name, code);
+    }
+  });
+
   it('a link that succeeds, is run again, is repaired and stays open', async () => {
     const { call, plaid } = service;
     const { userId, itemId, publicToken } = await completedLink();
@@ -188,62 +264,14 @@ describe('secrets go through', () => {
     expect((await call.unlink(userId, 60)).status).toBe(200);
   });
 
-  it.each(brokenAnswers)('every step with %s that says everything back', async (_, echo) => {
-    for (const place of [EXCHANGE, ACCOUNTS, PROCESSOR_TOKEN, REMOVE_ITEM]) plaidProxy.echo(place, echo);
-    for (const place of [LINK, MATCHES]) atomicProxy.echo(place, echo, { times: 2 });
-
-    expect(await endedLink()).toBeUndefined();
-  });
-
-  it.each([EXCHANGE, ACCOUNTS, PROCESSOR_TOKEN])(
-    'a redirect with everything in its address at %s',
-    async (place) => {
-      plaidProxy.echo(place, 'redirect');
-
-      expect(await endedLink()).toBeUndefined();
-    },
-  );
-
-  it.each([LINK, MATCHES])('a redirect with everything in its address at %s', async (place) => {
-    atomicProxy.echo(place, 'redirect', { times: 2 });
-
-    expect(await endedLink()).toBeUndefined();
-  });
-
-  it.each(plaidErrors)(
-    "Plaid's %s (%s) that says everything back at %s",
-    async (plaidError, type, place, code) => {
-      plaidProxy.echo(place, { plaidError, type });
-
-      expect(await endedLink()).toBe(code);
-    },
-  );
-
   it("Plaid's ITEM_LOGIN_REQUIRED that says everything back", async () => {
-    plaidProxy.echo(ACCOUNTS, { plaidError: 'ITEM_LOGIN_REQUIRED', type: 'ITEM_ERROR' });
-
-    const { userId } = await service.link({ jobs: [EMPLOYER] });
+    const plaidError = { plaidError: 'ITEM_LOGIN_REQUIRED', type: 'ITEM_ERROR' };
+    const userId = await linkWithEchoes({ plaid: times(1, ACCOUNTS, plaidError) });
     await service.call.linkWhen(userId, ({ state }) => state === 'needs_attention');
     await service.call.call('POST', `/v1/links/${userId}/repaired`);
 
     expect((await service.call.job(userId, EMPLOYER, 60)).job().state).toBe('completed');
     await service.call.unlink(userId, 60);
-  });
-
-  it.each(atomicRefusals)("Atomic's refusal by %s that says everything back", async (_, echo, code) => {
-    atomicProxy.echo(LINK, echo);
-
-    expect(await endedLink()).toBe(code);
-  });
-
-  it('answers of the wrong shape, and one that is too large', async () => {
-    const userId = service.newUser();
-    const filler = 'x'.repeat(1_100_000);
-    service.atomic.setResult(EMPLOYER, userId, [{ company: { name: employerName }, filler }]);
-
-    expect(await endedLink(userId)).toBe('result_too_large');
-    plaidProxy.echo(ACCOUNTS, 'wrong shape');
-    expect(await endedLink()).toBeUndefined();
   });
 
   it('an unlink that Atomic refuses for as long as it is asked', async () => {
@@ -327,24 +355,6 @@ describe('secrets go through', () => {
     expect(fired.answer).toMatchObject({ status: expect.any(Number) });
   });
 
-  it('a worker without the key, where links stand still and none fails', async () => {
-    const { call, worker, atomic } = service;
-    const { userId } = await completedLink();
-    await worker.stop();
-    const keyless = await service.another('worker');
-    passing.push(keyless);
-    await keyless.start({ ENCRYPTION_KEYS: `other:${randomBytes(32).toString('base64')}` });
-
-    await atomic.webhooks.send({ userId, job: EMPLOYER });
-    expect((await call.get(userId)).status).toBe(503);
-    await keyless.logged('no key with the id');
-    await keyless.stop();
-    await worker.start();
-
-    expect((await call.linkWhen(userId, ({ state }) => state === 'linked')).error).toBeUndefined();
-    await call.unlink(userId, 60);
-  });
-
   it('settings that are wrong', async () => {
     const wrong = {
       API_KEYS: `canary:${secrets['API key']}:again`,
@@ -365,6 +375,28 @@ describe('secrets go through', () => {
       expect(await failing.exited).toEqual({ code: 1, signal: null });
       expect(failing.output).toContain('ENCRYPTION_KEYS');
     }
+  });
+
+  it.each(Object.entries(ECHOES))('%s', async (name, { code }) => {
+    expect(await codes.get(name)).toBe(code);
+  });
+
+  it('a worker without the key, where links stand still and none fails', async () => {
+    const { call, worker, atomic } = service;
+    const { userId } = await completedLink();
+    await worker.stop();
+    const keyless = await service.another('worker');
+    passing.push(keyless);
+    await keyless.start({ ENCRYPTION_KEYS: `other:${randomBytes(32).toString('base64')}` });
+
+    await atomic.webhooks.send({ userId, job: EMPLOYER });
+    expect((await call.get(userId)).status).toBe(503);
+    await keyless.logged('no key with the id');
+    await keyless.stop();
+    await worker.start();
+
+    expect((await call.linkWhen(userId, ({ state }) => state === 'linked')).error).toBeUndefined();
+    await call.unlink(userId, 60);
   });
 });
 

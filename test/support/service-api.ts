@@ -113,15 +113,15 @@ export class ServiceApi {
     return this.call('DELETE', `/v1/links/${userId}?waitSeconds=${waitSeconds}`, options);
   }
 
-  /** Reads the link until it is as wanted, for up to 90 s. */
-  async linkWhen(userId: string, isWanted: (link: LinkView) => boolean): Promise<LinkView> {
+  /** Reads the link until it is as wanted, for up to 90 s; every so many milliseconds, for a test with many links at once. */
+  async linkWhen(userId: string, isWanted: (link: LinkView) => boolean, everyMs = 30): Promise<LinkView> {
     const endMs = Date.now() + 90_000;
     for (;;) {
       const answer = await this.get(userId);
       const link = answer.status === 200 ? answer.link() : undefined;
       if (link !== undefined && isWanted(link)) return link;
       if (Date.now() > endMs) throw new Error(`The link of ${userId} did not get there: ${answer.text}`);
-      await sleep(30);
+      await sleep(everyMs);
     }
   }
 }

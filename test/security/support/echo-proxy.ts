@@ -25,6 +25,8 @@ export class EchoProxy {
   readonly #server: Server;
   readonly #rules: Rule[] = [];
   readonly #tokens = new Map<string, BankTokenKind>();
+  /** Of a token that an answer brought: the first one of its chain, by which all of them are known. */
+  readonly #origins = new Map<string, string>();
   url = '';
 
   constructor(target: string) {
@@ -43,21 +45,17 @@ export class EchoProxy {
     return this;
   }
 
-  /** The next `times` requests to the path get the echo; with `holding`, those alone whose path or body holds it. */
+  /**
+   * The next `times` requests to the path get the echo; with `holding`, those alone whose path or body holds it, or holds a
+   * token that was got for it.
+   */
   echo(path: string, echo: Echo, { times = 1, holding }: { times?: number; holding?: string } = {}): void {
     this.#rules.push({ path, echo, times, holding });
   }
 
-  /** Answers as usual from now on. */
-  calm(): void {
-    this.#rules.length = 0;
-  }
-
   /** Takes note of the bank tokens in the texts. */
   note(...texts: string[]): void {
-    for (const [, kind, token] of texts.join(' ').matchAll(BANK_TOKEN)) {
-      if (token !== undefined && isKind(kind)) this.#tokens.set(token, kind);
-    }
+    for (const [kind, token] of bankTokens(texts.join(' '))) this.#tokens.set(token, kind);
   }
 
   /** The distinctive parts of the bank tokens that passed, by kind. */
@@ -76,9 +74,11 @@ export class EchoProxy {
     const body = await textOf(incoming);
     this.note(body);
     const { pathname } = new URL(incoming.url ?? '/', this.#target);
+    const origins = bankTokens(body).map(([, token]) => this.#origins.get(token));
+    const request = [pathname, body, ...origins].join(' ');
     const rule = this.#rules.find(
       ({ path, holding }) =>
-        pathname.startsWith(path) && (holding === undefined || `${pathname} ${body}`.includes(holding)),
+        pathname.startsWith(path) && (holding === undefined || request.includes(holding)),
     );
     if (rule === undefined) {
       await this.#pass(incoming, body, answer);
@@ -101,6 +101,9 @@ export class EchoProxy {
     const [passed] = await once(outgoing, 'response');
     const text = await textOf(passed);
     this.note(text);
+    const [[, asked] = []] = bankTokens(body);
+    const origin = this.#origins.get(asked ?? '') ?? asked;
+    if (origin !== undefined) for (const [, token] of bankTokens(text)) this.#origins.set(token, origin);
     const headers = without(passed.headers, ['content-length', 'transfer-encoding', 'connection']);
     answer.writeHead(passed.statusCode ?? 502, headers).end(text);
   }
@@ -143,6 +146,12 @@ async function textOf(stream: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks).toString('utf8');
+}
+
+function bankTokens(text: string): [BankTokenKind, string][] {
+  return [...text.matchAll(BANK_TOKEN)].flatMap(([, kind, token]): [BankTokenKind, string][] =>
+    token !== undefined && isKind(kind) ? [[kind, token]] : [],
+  );
 }
 
 function isKind(kind: string | undefined): kind is BankTokenKind {
