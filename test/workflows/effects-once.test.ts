@@ -38,6 +38,8 @@ describe('an effect at a provider', () => {
     const { handle, userId } = await scene.start();
     await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
     expect(scene.calls.count(userId, 'register')).toBe(2);
+    // Its unlink would wait for half a minute, as the next one does.
+    await handle.terminate();
   });
 
   it('sends DELETE again once a registration whose answer was lost can no longer arrive', async () => {
