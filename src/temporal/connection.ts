@@ -41,7 +41,7 @@ const MAX_RETRY_PAUSE_MS = 1_000;
  * A lazy connection that can be closed at any time. The SDK's retries run on a timer that throws, out of reach of any
  * caller, once the channel is closed; so closing stops retries first and lets the last pause run out.
  */
-function closableConnection(options: ConnectionOptions): Connection {
+export function closableConnection(options: ConnectionOptions): Connection {
   const defaults = defaultGrpcRetryOptions();
   let closing = false;
   let lastRetryAt = 0;

@@ -28,6 +28,7 @@ import { startAtomicSimulator, startPlaidSimulator } from '../../src/simulators'
 import type { AtomicSimulator } from '../../src/simulators/atomic/simulator';
 import type { PlaidSimulator } from '../../src/simulators/plaid/simulator';
 import { linkJobsKey, linkStateKey, linkStateSinceKey } from '../../src/temporal/search-attributes';
+import { within } from './within';
 import { workflowBundle } from './workflow-bundle';
 
 export const EMPLOYER: Job = 'employer-classification';
@@ -145,7 +146,7 @@ export async function startLinkWorld(options: {
     const running = worker.run();
     return async () => {
       worker.shutdown();
-      await running;
+      await within('the end of the worker', running);
     };
   };
   let stopWorker = options.worker === 'none' ? async () => {} : await startWorker();
@@ -202,10 +203,11 @@ export async function startLinkWorld(options: {
   };
 }
 
-export const getLink = (handle: Handle): Promise<LinkView> => handle.query(QUERIES.getLink);
+export const getLink = (handle: Handle): Promise<LinkView> =>
+  within('the LinkView', handle.query<LinkView>(QUERIES.getLink));
 /** The job's report, with its result parsed. */
 export async function getJob(handle: Handle, job: Job): Promise<JobReport | null> {
-  const report = await handle.query<JobReport | null, [Job]>(QUERIES.getJobResult, job);
+  const report = await within(job, handle.query<JobReport | null, [Job]>(QUERIES.getJobResult, job));
   return typeof report?.result === 'string' ? { ...report, result: JSON.parse(report.result) } : report;
 }
 
@@ -236,7 +238,7 @@ export function askForLinkToken(
 
 /** Resolves once the job is settled. */
 export async function settled(handle: Handle, job: Job): Promise<JobReport | null> {
-  await handle.executeUpdate(UPDATES.waitForJob, { args: [{ job }] });
+  await within(`${job} to settle`, handle.executeUpdate(UPDATES.waitForJob, { args: [{ job }] }));
   return getJob(handle, job);
 }
 
@@ -252,7 +254,10 @@ export async function viewWhen(handle: Handle, predicate: (view: LinkView) => bo
 
 /** How the run ended, and as what. */
 export async function outcome(handle: Handle): Promise<{ status: string; view: LinkView }> {
-  await handle.result().catch(() => undefined);
+  await within(
+    'the end of the run',
+    handle.result().catch(() => undefined),
+  );
   const { status } = await handle.describe();
   return { status: status.name, view: await getLink(handle) };
 }

@@ -10,6 +10,7 @@ import { temporal } from '@temporalio/proto';
 import { SEARCH_ATTRIBUTE_TYPES } from '../../src/contract/names';
 import { killOnExit } from '../../src/dev-server/child-processes';
 import { claimPort } from '../../src/system/free-port';
+import { closableConnection } from '../../src/temporal/connection';
 
 const START_WITHIN_MS = 120_000;
 
@@ -57,11 +58,13 @@ async function connectPatiently(address: string, isAlive: () => boolean): Promis
   }
 }
 
-/** A connection that can also let the server's clock run: `connection.testService`. */
-export function connectToSkipTime(address: string): Promise<Connection> {
+/** A connection that can be closed at any time, and lets the server's clock run: `connection.testService`. */
+export async function connectToSkipTime(address: string): Promise<Connection> {
   const options: InternalConnectionOptions = {
     address,
     [InternalConnectionOptionsSymbol]: { supportsTestService: true },
   };
-  return Connection.connect(options);
+  const connection = closableConnection(options);
+  await connection.ensureConnected();
+  return connection;
 }

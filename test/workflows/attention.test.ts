@@ -11,7 +11,8 @@ import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
 const server = useTimeSkippingServer();
 
 describe('a link and its user', () => {
-  const scene = useLinkWorld(server);
+  // A run that ends every 30 days would end when the 90 days do: see tiedTimers.
+  const scene = useLinkWorld(server, { settings: { runMaxAgeMs: 31 * 24 * 3_600_000 } });
 
   const looks = (userId: string) => scene.world.plaid.ledger.requests('/item/get', userId).length;
   const isWaiting = ({ state }: LinkView) => state === 'waiting';

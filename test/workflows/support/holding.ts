@@ -30,7 +30,11 @@ export function hold(scene: LinkScene, call: Call, when: 'before' | 'after' = 'b
   return {
     async arrived(userId) {
       await ledger.waitForRequest(operationOf(call), { userId, afterSeq: before });
-      while (faults.held(call) === 0) await new Promise((resolve) => setImmediate(resolve));
+      const endMs = Date.now() + 20_000;
+      while (faults.held(call) === 0) {
+        if (Date.now() > endMs) throw new Error(`${call} came, and was not held.`);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
     },
     release: () => void faults.release(call),
   };

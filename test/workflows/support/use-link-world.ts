@@ -3,11 +3,14 @@ import type { Connection } from '@temporalio/client';
 import { type Duration, msToNumber, msToTs } from '@temporalio/common/lib/time';
 import { type LogEntry, NativeConnection } from '@temporalio/worker';
 import type { LinkView } from '../../../src/contract/schemas';
+import { type HistoryEvent, historiesOf } from '../../long-life/support/run-chain';
 import { getLink, type Handle, type LinkWorld, startLinkWorld } from '../../support/link-world';
 import { useSdkLog } from '../../support/sdk-log';
 import { connectTo, realServer, timeSkippingServer } from '../../support/temporal';
 import { connectToSkipTime } from '../../support/time-skipping-server';
+import { within } from '../../support/within';
 import { CallLog } from './call-log';
+import { tiedTimers } from './tied-timers';
 
 export interface Server {
   readonly connection: Connection;
@@ -18,6 +21,8 @@ export interface Server {
   pass(duration: Duration): Promise<void>;
   /** Lets time pass, in growing steps, until the run has closed. */
   closed(handle: Handle): Promise<void>;
+  /** Fails where a run might have hung for {@link tiedTimers}. */
+  checkTimers(histories: readonly HistoryEvent[][]): void;
 }
 
 /** A run that has not closed after twice this time never will. */
@@ -41,6 +46,7 @@ export function useTimeSkippingServer(): Server {
           }
           throw new Error(`The run does not end: ${JSON.stringify(await getLink(handle))}`);
         },
+        checkTimers: (histories) => expect(histories.flatMap(tiedTimers)).toEqual([]),
       };
     },
   });
@@ -58,6 +64,7 @@ export function useRealServer(): Server {
           () => undefined,
           () => undefined,
         ),
+      checkTimers: () => undefined,
     }),
   });
 }
@@ -65,7 +72,7 @@ export function useRealServer(): Server {
 function useServer(how: {
   start(): Promise<{ address: string; stop?: () => Promise<void> }>;
   connect(address: string): Promise<Connection>;
-  time(connection: () => Connection): Pick<Server, 'pass' | 'closed'>;
+  time(connection: () => Connection): Pick<Server, 'pass' | 'closed' | 'checkTimers'>;
 }): Server {
   const logs = useLogs();
   let stop: (() => Promise<void>) | undefined;
@@ -127,6 +134,11 @@ export function useLinkWorld(
   let world: LinkWorld | undefined;
   let calls: CallLog | undefined;
   const open: Handle[] = [];
+  const bounded = (what: string, promise: Promise<void>) =>
+    within(what, promise, { state: () => stateOf(open) });
+  const pass: Server['pass'] = (duration) =>
+    bounded(`${duration} of the server's clock`, server.pass(duration));
+  const closed: Server['closed'] = (handle) => bounded('the end of the run', server.closed(handle));
 
   const present = (): LinkWorld => {
     if (!world) throw new Error('The world is there once beforeAll has run.');
@@ -144,11 +156,12 @@ export function useLinkWorld(
     plaid.faults.clear();
     atomic.faults.clear();
     // A link left open would be carried along by whoever lets time run next.
-    for (const handle of open.splice(0)) {
+    for (const handle of open) {
       if (!(await isOpen(handle))) continue;
       await handle.cancel();
-      await server.closed(handle);
+      await closed(handle);
     }
+    for (const handle of open.splice(0)) server.checkTimers(await historiesOf(present(), handle));
   });
 
   afterAll(() => world?.close());
@@ -166,17 +179,27 @@ export function useLinkWorld(
       open.push(started.handle);
       return started;
     },
-    pass: (duration) => server.pass(duration),
-    closed: (handle) => server.closed(handle),
+    pass,
+    closed,
     async viewLater(handle, predicate, step = '5s') {
       for (let steps = 0; steps < 200; steps += 1) {
         const view = await getLink(handle);
         if (predicate(view)) return view;
-        await server.pass(step);
+        await pass(step);
       }
       throw new Error(`The link did not get there: ${JSON.stringify(await getLink(handle))}`);
     },
   };
+}
+
+/** What the runs wait for, for whoever has to find out why they hang. */
+async function stateOf(handles: readonly Handle[]): Promise<string> {
+  const states = handles.map(async (handle) => {
+    const { status, raw } = await handle.describe();
+    const { pendingActivities, pendingWorkflowTask } = raw;
+    return `${handle.workflowId}: ${JSON.stringify({ status: status.name, pendingActivities, pendingWorkflowTask })}`;
+  });
+  return (await Promise.all(states)).join('\n');
 }
 
 async function isOpen(handle: Handle): Promise<boolean> {
