@@ -7,11 +7,12 @@ import { createDataConverter } from '../src/encryption/data-converter';
 import { parseKeyRing } from '../src/encryption/key-ring';
 import { LinkClient } from '../src/link-client/link-client';
 import { createLogger } from '../src/logging/logger';
+import { processMetrics } from '../src/process/process-metrics';
 import { startApi } from '../src/process/start-api';
 import { createAtomic } from '../src/providers/atomic/client';
 import { createPlaid } from '../src/providers/plaid/client';
 import { Secret } from '../src/settings/secret';
-import { workerMetrics } from '../src/worker/metrics';
+import { measureSteps } from '../src/worker/metrics';
 import { installRuntime } from '../src/worker/sdk-runtime';
 import { startWorker } from '../src/worker/start-worker';
 import type { AppOptions, LinkApp } from './link-app';
@@ -31,7 +32,7 @@ export async function startProductApp(options: ProductOptions): Promise<LinkApp>
   const { temporalAddress: address, providersUrl, eagerStart } = options;
   const logger = createLogger({ name: 'bench', level: 'info', destination: { write: () => undefined } });
   const { readMetrics } = await installRuntime({ logger, otlpEndpoint: undefined });
-  const { interceptor } = workerMetrics(readMetrics);
+  const metrics = processMetrics({ more: readMetrics });
   const connection = await NativeConnection.connect({ address });
   const apiConnection = eagerStart ? connection : await NativeConnection.connect({ address });
   const keyRing = parseKeyRing(`bench:${randomBytes(32).toString('base64')}`);
@@ -66,7 +67,7 @@ export async function startProductApp(options: ProductOptions): Promise<LinkApp>
       deployment: undefined,
       sealingKeys: undefined,
     },
-    interceptor: tellingOfResults(interceptor, options.onResult),
+    interceptor: tellingOfResults(measureSteps(metrics), options.onResult),
     logger,
     bundle: Promise.resolve({ codePath: options.bundlePath }),
     drainMs: 1_000,
@@ -82,6 +83,7 @@ export async function startProductApp(options: ProductOptions): Promise<LinkApp>
       apiKeys: [{ name: 'bench', key: new Secret(randomBytes(16).toString('hex')), scopes: API_SCOPES }],
       atomicWebhookSecrets: [new Secret(ATOMIC_SECRET)],
     },
+    metrics,
     logger,
     eagerStart,
   });

@@ -80,6 +80,8 @@ export interface LinkFacts {
   ending?: 'unlinking' | 'unlinked' | 'failed';
   /** When the link came to the state that it is listed under. */
   stateSince: string;
+  /** When all jobs were settled for the first time. */
+  linkedAt?: string;
   createdAt: string;
   updatedAt: string;
 }

@@ -12,6 +12,7 @@ import type {
 } from '../src/contract/workflow';
 import { type EventOf, type LinkEvent, type LinkFacts, newLink } from './facts';
 import { viewOf } from './link-view';
+import { measure } from './measure';
 import { describe, publish } from './operator-view';
 import { Outbox } from './outbox';
 import type { Reason } from './step-failure';
@@ -123,6 +124,7 @@ export class LinkRun {
     if (isQuiet(event)) return;
     describe(this.known);
     publish(this.known);
+    measure(before, this.known);
     this.outbox.add(before, this.known);
   }
 

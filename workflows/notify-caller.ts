@@ -10,7 +10,13 @@ export async function notifyCaller(event: NotificationEvent): Promise<'delivered
     return 'delivered';
   } catch (error) {
     if (!failureOf(error)) throw error;
-    metricMeter.createCounter('processor_link_notifications_given_up').add(1, { type: event.type });
+    metricMeter
+      .createCounter(
+        'processor_link_notifications_given_up',
+        '',
+        'Notifications that the caller did not take within 24 hours, or refused for good.',
+      )
+      .add(1, { type: event.type });
     log.warn('notification given up', { id: event.id, type: event.type });
     return 'given_up';
   }

@@ -91,6 +91,6 @@ export function publish(link: LinkFacts): void {
 }
 
 /** The link's own error, else that of a job. */
-function errorCodeOf(link: LinkFacts): FailureCode | undefined {
+export function errorCodeOf(link: LinkFacts): FailureCode | undefined {
   return troubleOf(link)?.code ?? jobsOf(link).find(({ reason }) => reason !== undefined)?.reason?.code;
 }

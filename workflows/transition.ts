@@ -30,7 +30,8 @@ export function transition(link: LinkFacts, event: LinkEvent, at: string): LinkF
   const next = link.ending ? applyWhileEnding(link, event, at) : apply(link, event, at);
   if (next === link || isQuiet(event)) return next;
   const stateSince = listedStateOf(next) === listedStateOf(link) ? link.stateSince : at;
-  return { ...next, stateSince, updatedAt: at };
+  const linkedAt = next.linkedAt ?? (listedStateOf(next) === 'linked' ? at : undefined);
+  return { ...next, stateSince, ...(linkedAt !== undefined && { linkedAt }), updatedAt: at };
 }
 
 function apply(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {

@@ -1,5 +1,8 @@
 /** `npm run api`: the HTTP API, a process of its own. */
+import { encryptedPayloadCounter } from '../process/encryption-metrics';
 import { plaidKeyFile } from '../process/plaid-key-file';
+import { processMetrics } from '../process/process-metrics';
+import { measureProviders } from '../process/provider-metrics';
 import { type Entry, readEnvironment, runEntry } from '../process/run-entry';
 import { startApi } from '../process/start-api';
 import { keyRingOf, plaidOf } from '../process/wiring';
@@ -15,17 +18,20 @@ const entry: Entry<ApiSettings> = {
     const { connectConfig, namespace, taskQueue } = settings.temporal;
     const keyRing = await keyRingOf(settings.temporal, logger);
     const connection = await connectTemporal({ connectConfig });
+    const metrics = processMetrics();
     const api = await startApi({
       connection,
       namespace,
       taskQueue,
       keyRing,
       sealingPublicKey: settings.sealingPublicKey,
-      plaid: plaidOf(settings.plaid),
+      plaid: plaidOf(settings.plaid, measureProviders(metrics)),
       plaidKeys: plaidKeyFile(settings.plaid.baseUrl, logger),
       http: settings.http,
       atomicEvents: settings.atomicEvents,
       secrets: settings,
+      metrics,
+      onPayloadEncrypted: encryptedPayloadCounter(metrics),
       logger,
       audit,
     });

@@ -4,12 +4,14 @@ import { createProbeApp } from '../http/server/probes';
 import { encryptedPayloadCounter } from '../process/encryption-metrics';
 import { keepSearchAttributes } from '../process/keep-search-attributes';
 import { listenOn } from '../process/listen';
+import { processMetrics } from '../process/process-metrics';
+import { measureProviders } from '../process/provider-metrics';
 import { type Entry, runEntry } from '../process/run-entry';
 import { atomicOf, keyRingOf, plaidOf } from '../process/wiring';
 import { readWorkerSettings } from '../settings/read-settings';
 import type { WorkerSettings } from '../settings/types';
 import { connectWhenReady } from '../worker/connect-when-ready';
-import { workerMetrics } from '../worker/metrics';
+import { measureSteps } from '../worker/metrics';
 import { installRuntime } from '../worker/sdk-runtime';
 import { type RunningWorker, startWorker } from '../worker/start-worker';
 
@@ -21,12 +23,13 @@ const entry: Entry<WorkerSettings> = {
     const { connectConfig, namespace, taskQueue } = temporal;
     const keyRing = await keyRingOf(temporal, logger);
     const runtime = await installRuntime({ logger, otlpEndpoint: work.otlpEndpoint });
-    const { registry, interceptor } = workerMetrics(runtime.readMetrics);
+    const metrics = processMetrics({ more: runtime.readMetrics, buildId: work.deployment?.buildId });
+    const measured = measureProviders(metrics);
 
     let checkReady = async (): Promise<unknown> => {
       throw new Error('The worker has not started yet.');
     };
-    const probes = createProbeApp({ checkReady: () => checkReady(), metrics: registry, logger });
+    const probes = createProbeApp({ checkReady: () => checkReady(), metrics, logger });
     const url = await listenOn(probes, { host: work.host, port: work.port, variable: 'WORKER_PORT' });
     logger.info({ url }, 'probes are listening');
 
@@ -40,11 +43,11 @@ const entry: Entry<WorkerSettings> = {
       namespace,
       taskQueue,
       keyRing,
-      plaid: plaidOf(settings.plaid),
-      atomic: atomicOf(settings.atomic),
+      plaid: plaidOf(settings.plaid, measured),
+      atomic: atomicOf(settings.atomic, measured),
       work,
-      interceptor,
-      onPayloadEncrypted: encryptedPayloadCounter(registry),
+      interceptor: measureSteps(metrics),
+      onPayloadEncrypted: encryptedPayloadCounter(metrics),
       logger,
     });
     checkReady = async () => {

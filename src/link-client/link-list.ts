@@ -73,7 +73,7 @@ export async function listLinks(
   };
 }
 
-const OF_LINKS = `WorkflowType = ${quoted(WORKFLOW_TYPE)} AND ExecutionStatus != 'ContinuedAsNew'`;
+export const OF_LINKS = `WorkflowType = ${quoted(WORKFLOW_TYPE)} AND ExecutionStatus != 'ContinuedAsNew'`;
 
 /** The rows that are their user's newest run. An open one is; of the closed ones the index is asked. */
 async function newestOf(
@@ -129,7 +129,7 @@ function conditionsOf({ state, job, errorCode }: ListLinks): string[] {
 const ENDED_BADLY = "ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut')";
 const ENDED_WELL = "ExecutionStatus IN ('Canceled', 'Completed')";
 
-function stateCondition(state: IndexedLinkState): string {
+export function stateCondition(state: IndexedLinkState): string {
   const isNoted = `${SEARCH_ATTRIBUTES.linkState} = ${quoted(state)}`;
   switch (state) {
     case 'failed':

@@ -2,8 +2,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { API_SCOPES } from '../contract/scopes';
+import { encryptedPayloadCounter } from '../process/encryption-metrics';
 import { keepSearchAttributes } from '../process/keep-search-attributes';
 import { urlOf } from '../process/listen';
+import { processMetrics } from '../process/process-metrics';
+import { measureProviders } from '../process/provider-metrics';
 import type { Running, StartContext } from '../process/run-entry';
 import { startApi } from '../process/start-api';
 import { startCodec } from '../process/start-codec';
@@ -16,7 +19,7 @@ import type { LocalSettings } from '../settings/types';
 import { DATA_FOLDER, ensureDataFolder } from '../system/data-folder';
 import { claimPort } from '../system/free-port';
 import { connectWhenReady } from '../worker/connect-when-ready';
-import { workerMetrics } from '../worker/metrics';
+import { measureSteps } from '../worker/metrics';
 import { installRuntime } from '../worker/sdk-runtime';
 import { loadWorkflows, startWorker } from '../worker/start-worker';
 import { addDemoPage } from './demo-page';
@@ -87,7 +90,10 @@ async function start(
   await ensureDataFolder(DATA_FOLDER);
   const keyRing = await keyRingOf(settings.temporal, logger);
   const { readMetrics } = await installRuntime({ logger, otlpEndpoint: work.otlpEndpoint });
-  const { interceptor } = workerMetrics(readMetrics);
+  // Of API and worker together, at the API's /metrics.
+  const metrics = processMetrics({ more: readMetrics, buildId: work.deployment?.buildId });
+  const measured = measureProviders(metrics);
+  const onPayloadEncrypted = encryptedPayloadCounter(metrics);
 
   const apiPort = await claimOwnPort(http.host, ports.api, 'PORT');
   const apiUrl = urlOf(http.host, apiPort);
@@ -134,11 +140,13 @@ async function start(
   undo.push(providers.close);
   const happenings = options.demoPage ? new Happenings() : undefined;
   const plaid = happenings
-    ? watchCalls(plaidOf(providers.plaid), (call) => happenings.add({ who: 'to Plaid', ...call }))
-    : plaidOf(providers.plaid);
+    ? watchCalls(plaidOf(providers.plaid, measured), (call) => happenings.add({ who: 'to Plaid', ...call }))
+    : plaidOf(providers.plaid, measured);
   const atomic = happenings
-    ? watchCalls(atomicOf(providers.atomic), (call) => happenings.add({ who: 'to Atomic', ...call }))
-    : atomicOf(providers.atomic);
+    ? watchCalls(atomicOf(providers.atomic, measured), (call) =>
+        happenings.add({ who: 'to Atomic', ...call }),
+      )
+    : atomicOf(providers.atomic, measured);
   const worker = await startWorker({
     connection,
     namespace,
@@ -147,7 +155,8 @@ async function start(
     plaid: watch ? watch.plaid(plaid) : plaid,
     atomic: watch ? watch.atomic(atomic) : atomic,
     work,
-    interceptor,
+    interceptor: measureSteps(metrics),
+    onPayloadEncrypted,
     bundle,
     logger,
     drainMs: DRAIN_MS,
@@ -172,6 +181,8 @@ async function start(
           ? settings.atomicWebhookSecrets
           : [providers.atomic.apiSecret],
     },
+    metrics,
+    onPayloadEncrypted,
     logger,
     audit,
     eagerStart: true,

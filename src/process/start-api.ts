@@ -1,6 +1,6 @@
 import { Client, type ConnectionLike } from '@temporalio/client';
 import type { FastifyInstance } from 'fastify';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { JobEvents } from '../contract/jobs';
 import { createClientDataConverter } from '../encryption/client-data-converter';
 import type { KeyRing } from '../encryption/key-ring';
@@ -9,6 +9,7 @@ import { createApp } from '../http/api/app';
 import type { ApiKey, LinkGateway } from '../http/api/deps';
 import { drain } from '../http/server/drain';
 import { LinkClient } from '../link-client/link-client';
+import { countLinks } from '../link-client/link-count';
 import type { AuditLog } from '../logging/audit-log';
 import type { Logger } from '../logging/logger';
 import type { Plaid } from '../providers/types';
@@ -17,8 +18,8 @@ import type { CallerSecrets, HttpSettings } from '../settings/types';
 import { claimPort } from '../system/free-port';
 import { requestIdInterceptor, servingRequest } from '../temporal/request-id';
 import type { PlaidKeyStore } from '../webhooks/plaid-key-cache';
-import { encryptedPayloadCounter } from './encryption-metrics';
 import { keepSearchAttributes } from './keep-search-attributes';
+import { gaugeLinks } from './link-gauge';
 import { listenOn, urlOf } from './listen';
 import type { Running } from './run-entry';
 import { plaidVerifierOf } from './wiring';
@@ -37,6 +38,10 @@ export interface ApiOptions {
   /** Names of Atomic's events; the documented ones by default. */
   atomicEvents?: JobEvents;
   secrets: CallerSecrets;
+  /** Of this process; its own metrics are added. */
+  metrics: Registry;
+  /** Called for each payload with the id of the key that it was encrypted under. */
+  onPayloadEncrypted?: (keyId: string) => void;
   logger: Logger;
   audit?: AuditLog;
   /** The only names, beside this machine's own, under which it answers. Default: any. */
@@ -55,15 +60,16 @@ export interface RunningApi extends Running {
   use(secrets: CallerSecrets): void;
 }
 
+/** A scrape waits no longer for it: Prometheus gives up after 10 s by default. */
+const COUNT_TIMEOUT_MS = 2_000;
+
 /** The HTTP API, listening. It does not wait for Temporal: routes that need it answer 503 until it is there. */
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
-  const { connection, namespace, taskQueue, keyRing, plaid, http, logger } = options;
-  const metrics = new Registry();
-  collectDefaultMetrics({ register: metrics });
+  const { connection, namespace, taskQueue, keyRing, plaid, http, metrics, logger } = options;
   const dataConverter = createClientDataConverter({
     keyRing,
     namespace,
-    onEncrypted: encryptedPayloadCounter(metrics),
+    ...(options.onPayloadEncrypted && { onEncrypted: options.onPayloadEncrypted }),
   });
   const client = new Client({
     connection,
@@ -78,6 +84,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     taskQueue,
     ...(options.eagerStart && { eagerStart: true }),
   });
+  gaugeLinks(metrics, () => countLinks(client.workflow, COUNT_TIMEOUT_MS));
 
   let current = httpSecrets(options.secrets);
   // Plaid is told where to send webhooks, so the port has to be known before anything listens on it.

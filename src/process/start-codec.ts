@@ -1,4 +1,3 @@
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { KeyRing } from '../encryption/key-ring';
 import { createNamedPayloadCodec, isEncryptedPayload } from '../encryption/payload-codec';
 import { createCodecApp } from '../http/codec/app';
@@ -7,6 +6,7 @@ import type { AuditLog } from '../logging/audit-log';
 import type { Logger } from '../logging/logger';
 import type { CodecServerSettings } from '../settings/types';
 import { listenOn } from './listen';
+import { processMetrics } from './process-metrics';
 import type { Running } from './run-entry';
 
 /** The codec server, listening: decodes payloads for the Temporal UI and CLI, and opens no sealed token. */
@@ -25,8 +25,6 @@ export async function startCodec({
 }): Promise<Running & { url: string }> {
   const { tokens, jwt, uiOrigins, host, port } = settings;
   const isOpen = tokens.length === 0 && !jwt;
-  const metrics = new Registry();
-  collectDefaultMetrics({ register: metrics });
   const app = createCodecApp({
     codec: createNamedPayloadCodec({ keyRing, namespace }),
     isEncoded: isEncryptedPayload,
@@ -49,7 +47,7 @@ export async function startCodec({
     allowedOrigins: uiOrigins,
     logger,
     audit,
-    metrics,
+    metrics: processMetrics(),
   });
   const url = await listenOn(app, { host, port, variable: 'CODEC_PORT' });
   if (isOpen) logger.warn({ url }, 'codec server without CODEC_TOKEN or CODEC_JWKS_URL: on loopback alone');

@@ -7,6 +7,7 @@ import { createAtomic } from '../providers/atomic/client';
 import { createPlaid } from '../providers/plaid/client';
 import { ProviderError } from '../providers/provider-error';
 import type { Atomic, Plaid } from '../providers/types';
+import { unwatched } from '../providers/watch-requests';
 import type { AtomicSettings, PlaidSettings, TemporalSettings, WorkSettings } from '../settings/types';
 import type { PlaidKeyStore } from '../webhooks/plaid-key-cache';
 import { createPlaidVerifier, type PlaidVerifier } from '../webhooks/plaid-signature';
@@ -31,12 +32,14 @@ export function sealingKeysOf(
   return sealingKeys ? sealingKeys.with(derived) : derived;
 }
 
-export function plaidOf({ clientId, secret, ...use }: PlaidSettings): Plaid {
-  return createPlaid({ clientId: clientId.reveal(), secret: secret.reveal(), ...use });
+/** `watch` stands around each request. */
+export function plaidOf({ clientId, secret, ...use }: PlaidSettings, watch = unwatched): Plaid {
+  return createPlaid({ clientId: clientId.reveal(), secret: secret.reveal(), ...use, watch });
 }
 
-export function atomicOf({ apiKey, apiSecret, ...use }: AtomicSettings): Atomic {
-  return createAtomic({ apiKey: apiKey.reveal(), apiSecret: apiSecret.reveal(), ...use });
+/** `watch` stands around each request. */
+export function atomicOf({ apiKey, apiSecret, ...use }: AtomicSettings, watch = unwatched): Atomic {
+  return createAtomic({ apiKey: apiKey.reveal(), apiSecret: apiSecret.reveal(), ...use, watch });
 }
 
 /** Verifies Plaid's webhooks with the keys that Plaid hands out. */

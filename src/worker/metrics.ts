@@ -1,33 +1,10 @@
 import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import type { ActivityInterceptorsFactory } from '@temporalio/worker';
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { Counter, Histogram, type Registry } from 'prom-client';
 import { isFailureCode } from '../contract/failures';
 
-/** A registry that also holds what another source has to say, as text of the same format. */
-class RegistryWith extends Registry {
-  readonly #more: () => Promise<string>;
-
-  constructor(more: () => Promise<string>) {
-    super();
-    this.#more = more;
-  }
-
-  override async metrics(): Promise<string> {
-    const [own, more] = await Promise.all([super.metrics(), this.#more().catch(() => '')]);
-    return `${own}\n${more}`;
-  }
-}
-
-/**
- * Metrics of a worker: the process, each step by its outcome, and the Temporal SDK's own
- * (`temporal_workflow_task_execution_failed` tells of links that stall, for want of a key say).
- */
-export function workerMetrics(readSdkMetrics: () => Promise<string>): {
-  registry: Registry;
-  interceptor: ActivityInterceptorsFactory;
-} {
-  const registry = new RegistryWith(readSdkMetrics);
-  collectDefaultMetrics({ register: registry });
+/** Measures each attempt at a step by its outcome: `completed`, a failure code, or `cancelled`. */
+export function measureSteps(registry: Registry): ActivityInterceptorsFactory {
   const durations = new Histogram({
     name: 'processor_link_step_duration_seconds',
     help: 'Time of one attempt at a step of a link.',
@@ -41,7 +18,7 @@ export function workerMetrics(readSdkMetrics: () => Promise<string>): {
     registers: [registry],
   });
 
-  const interceptor: ActivityInterceptorsFactory = ({ info: { activityType: step } }) => ({
+  return ({ info: { activityType: step } }) => ({
     inbound: {
       async execute(input, next) {
         const end = durations.startTimer({ step });
@@ -58,7 +35,6 @@ export function workerMetrics(readSdkMetrics: () => Promise<string>): {
       },
     },
   });
-  return { registry, interceptor };
 }
 
 /** A failure code of the closed list, or a word of ours. */

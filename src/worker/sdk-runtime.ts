@@ -4,6 +4,13 @@ import { claimPort } from '../system/free-port';
 
 type MetricsOptions = NonNullable<NonNullable<RuntimeOptions['telemetryOptions']>['metrics']>;
 
+/** In seconds. A link waits for its user or for Atomic, from seconds to days. */
+const BUCKETS = {
+  processor_link_time_to_linked_seconds: [
+    1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 21_600, 86_400, 259_200, 604_800,
+  ],
+};
+
 const LOOPBACK = '127.0.0.1';
 const SCRAPE_TIMEOUT_MS = 2_000;
 
@@ -34,9 +41,19 @@ export async function installRuntime({
       const response = await fetch(`http://${LOOPBACK}:${port}/metrics`, {
         signal: AbortSignal.timeout(SCRAPE_TIMEOUT_MS),
       });
-      return response.ok ? await response.text() : '';
+      return response.ok ? inSnakeCase(await response.text()) : '';
     },
   };
+}
+
+/**
+ * Labels that the SDK adds to metrics of workflows have names in camel case, unlike its others and those of Prometheus. A
+ * quote in a label's value is escaped, so that no value is taken for a label.
+ */
+function inSnakeCase(metrics: string): string {
+  return metrics.replaceAll(/([{,])(taskQueue|workflowType)="/g, (_, before: string, name: string) => {
+    return `${before}${name === 'taskQueue' ? 'task_queue' : 'workflow_type'}="`;
+  });
 }
 
 function prometheusMetrics(port: number): MetricsOptions {
@@ -46,6 +63,7 @@ function prometheusMetrics(port: number): MetricsOptions {
       countersTotalSuffix: true,
       unitSuffix: true,
       useSecondsForDurations: true,
+      histogramBucketOverrides: BUCKETS,
     },
   };
 }
@@ -56,6 +74,12 @@ function otlpMetrics(endpoint: string): MetricsOptions {
   const http = url.port === '4318' || url.pathname !== '/';
   const path = http && url.pathname === '/' ? '/v1/metrics' : '';
   return {
-    otel: { url: `${endpoint}${path}`, http, useSecondsForDurations: true, metricsExportInterval: '10s' },
+    otel: {
+      url: `${endpoint}${path}`,
+      http,
+      useSecondsForDurations: true,
+      metricsExportInterval: '10s',
+      histogramBucketOverrides: BUCKETS,
+    },
   };
 }

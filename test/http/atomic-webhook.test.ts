@@ -62,6 +62,20 @@ test('a signed webhook becomes a signal: the job, the time and the digest of the
   expect(await counted(made)).toEqual({ 'atomic delivered': 1 });
 });
 
+test('what came is measured by how late it is; what was not sent by Atomic is not', async () => {
+  const made = testApp();
+  const eventTime = new Date(Date.now() - 60_000).toISOString();
+  const late = BODY.replace('2026-11-18T15:07:36.412Z', eventTime);
+  await send(made, { body: late });
+  await send(made, { body: late, signature: 'f'.repeat(64) });
+  const { values = [] } =
+    (await made.metrics.getSingleMetric('processor_link_webhook_lag_seconds')?.get()) ?? {};
+  const { labels, value } =
+    values.find((one) => 'metricName' in one && `${one.metricName}`.endsWith('sum')) ?? {};
+  expect([labels, values.at(-1)?.value]).toEqual([{ job: 'employer-classification' }, 1]);
+  expect(value).toBeGreaterThanOrEqual(60);
+});
+
 test.each(['webhook.employer-classification-completed', 'webhook.recurring-transaction-detection-completed'])(
   'takes the fixture %s with its headers',
   async (name) => {

@@ -88,6 +88,28 @@ describe('/metrics', () => {
     expect(response.body).not.toContain('SECRET');
   });
 
+  test('measures requests that wait apart from the others', async () => {
+    const { app, metrics } = testApp();
+    const job = '/v1/links/user-0001/jobs/employer-classification';
+    for (const query of ['', '?waitSeconds=0', '?waitSeconds=5', '?waitSeconds=x'])
+      await app.inject(authorized({ url: `${job}${query}` }));
+    await app.inject(authorized({ url: '/v1/links?waitSeconds=5' }));
+    const counted = async (name: string) => {
+      const { values = [] } = (await metrics.getSingleMetric(`processor_link_${name}`)?.get()) ?? {};
+      const counts = values.filter(
+        (value) => 'metricName' in value && `${value.metricName}`.endsWith('count'),
+      );
+      return counts.map(({ labels, value }) => [labels.route, labels.status, value]);
+    };
+    const route = '/v1/links/:userId/jobs/:job';
+    expect(await counted('long_poll_duration_seconds')).toEqual([[route, '200', 1]]);
+    expect(await counted('http_request_duration_seconds')).toEqual([
+      [route, '200', 2],
+      [route, '400', 1],
+      ['/v1/links', '400', 1],
+    ]);
+  });
+
   test('has no series of its own for every path that is asked for', async () => {
     const { app, metrics } = testApp();
     for (let index = 0; index < 50; index += 1) await app.inject({ url: `/nowhere/${index}` });

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { killOnExit } from '../../src/dev-server/child-processes';
 import { claimPort } from '../../src/system/free-port';
 import { type Service, startService } from '../support/service';
+import type { ServiceProcess } from '../support/service-process';
 import { ROOT } from '../support/source-files';
 
 jest.setTimeout(180_000);
@@ -51,9 +52,10 @@ let stop: () => Promise<void>;
 
 /** Prometheus, scraping a service that has linked a user. */
 beforeAll(async () => {
-  service = await startService();
+  service = await startService({ processes: ['api', 'worker', 'codec'] });
   const { userId } = await service.link();
   await service.call.linkWhen(userId, ({ state }) => state === 'linked');
+  await service.call.get(`/v1/links/${userId}/jobs/employer-classification?waitSeconds=1`);
   folder = await mkdtemp(path.join(tmpdir(), 'processor-link-prometheus-'));
   const target = (processUrl: string) => new URL(processUrl).host;
   await writeFile(
@@ -94,10 +96,20 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+function metricsOf({ url: processUrl }: ServiceProcess): Promise<string> {
+  return fetch(`${processUrl}/metrics`).then((response) => response.text());
+}
+
 async function query(expr: string): Promise<unknown[]> {
   const response = await fetch(`${url}/api/v1/query?query=${encodeURIComponent(expr)}`);
   return answerSchema.parse(await response.json()).data.result;
 }
+
+it.each(['api', 'worker', 'codec'] as const)('has nothing against the metrics of the %s', async (name) => {
+  const checked = promisify(execFile)('promtool', ['check', 'metrics']);
+  checked.child.stdin?.end(await metricsOf(service[name]));
+  await expect(checked).resolves.toEqual({ stdout: '', stderr: '' });
+});
 
 it('the alerts fire when they should, and are quiet when all is well', async () => {
   const run = promisify(execFile)('promtool', ['test', 'rules', 'deploy/prometheus/alerts.test.yaml'], {
@@ -123,12 +135,40 @@ it('names metrics that the processes have', async () => {
   const named = [...rules.map(({ expr }) => expr), ...queries.map(([, expr]) => expr)].flatMap(
     (expr) => expr.match(/\b(?:processor_link|temporal)_[a-z_]+/g) ?? [],
   );
-  const pages = await Promise.all(
-    [service.api, service.worker].map(async (process) => (await fetch(`${process.url}/metrics`)).text()),
-  );
+  const pages = await Promise.all([service.api, service.worker].map(metricsOf));
   const known = (name: string) =>
     pages.some((page) => page.includes(name.replace(/_(count|bucket|sum)$/, '')));
-  // A counter of the SDK's is there once it has counted.
-  const untilCounted = ['temporal_workflow_task_execution_failed_total'];
+  // Counters of the SDK's are there once they have counted.
+  const untilCounted = [
+    'temporal_workflow_task_execution_failed_total',
+    'processor_link_notifications_given_up_total',
+  ];
   expect([...new Set(named)].filter((name) => !known(name) && !untilCounted.includes(name))).toEqual([]);
+});
+
+it('counts what a link has come to once, also when a worker replays it', async () => {
+  const { userId } = await service.link();
+  await service.call.linkWhen(userId, ({ state }) => state === 'linked');
+  const counted = async () =>
+    [
+      ...(await metricsOf(service.worker)).matchAll(
+        /^(processor_link_(?:link_outcomes_total|results_total|time_to_linked_seconds_count))\{(.*)\} (\d+)$/gm,
+      ),
+    ].map(([, name, labels = '', value]) =>
+      [
+        name,
+        ...[...labels.matchAll(/(?:outcome|code|job|via)="([^"]*)"/g)].map(([, word]) => word),
+        value,
+      ].join(' '),
+    );
+  expect((await counted()).sort()).toEqual([
+    'processor_link_link_outcomes_total none linked 2',
+    'processor_link_results_total employer-classification webhook 2',
+    'processor_link_results_total recurrence-detection webhook 2',
+    'processor_link_time_to_linked_seconds_count 2',
+  ]);
+  await service.worker.stop();
+  await service.worker.start();
+  await service.call.linkWhen(userId, ({ state }) => state === 'linked');
+  expect(await counted()).toEqual([]);
 });

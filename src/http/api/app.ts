@@ -4,7 +4,7 @@ import fastifyPlugin from 'fastify-plugin';
 import { auditRequests } from '../server/audit';
 import { requireKnownHost } from '../server/host-names';
 import { addMethodFallbacks } from '../server/method-fallbacks';
-import { measureRequests, webhookCounter } from '../server/metrics';
+import { measureRequests, measureWebhooks } from '../server/metrics';
 import { addProbes, PROBES } from '../server/probes';
 import { limitPerMinute, loadRateLimits, refusalsPerMinute } from '../server/rate-limits';
 import { logRequests } from '../server/request-log';
@@ -50,8 +50,8 @@ export function createApp(deps: AppDeps): FastifyInstance {
     ...jobRoutes(deps.links, closing.signal),
     ...userRoutes(deps.links, closing.signal),
   ];
-  const countWebhook = webhookCounter(deps.metrics);
-  const webhooks = [atomicWebhookRoute(deps, countWebhook), plaidWebhookRoute(deps, countWebhook)];
+  const webhookMetrics = measureWebhooks(deps.metrics);
+  const webhooks = [atomicWebhookRoute(deps, webhookMetrics), plaidWebhookRoute(deps, webhookMetrics)];
   const documented = [...api, ...webhooks, ...PROBES];
 
   // A plugin, though not a scope: it has to come after the two above, whose functions it uses.

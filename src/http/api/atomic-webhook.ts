@@ -2,7 +2,7 @@ import { ATOMIC_SIGNATURE_HEADER } from '../../contract/names';
 import { parseAtomicWebhook } from '../../webhooks/atomic-event';
 import { verifyAtomicSignature } from '../../webhooks/atomic-signature';
 import { withinTemporalDeadline } from '../server/deadline';
-import type { CountWebhook } from '../server/metrics';
+import type { WebhookMetrics } from '../server/metrics';
 import { HttpProblem } from '../server/problems';
 import type { AppDeps } from './deps';
 import { receivedSchema } from './schemas';
@@ -11,7 +11,7 @@ import type { WebhookRoute } from './webhook-routes';
 /** `POST /webhooks/atomic`: Atomic says that a job of a user has finished. */
 export function atomicWebhookRoute(
   { links, atomicWebhookSecrets, atomicEvents }: AppDeps,
-  countWebhook: CountWebhook,
+  metrics: WebhookMetrics,
 ): WebhookRoute {
   return {
     method: 'POST',
@@ -32,29 +32,30 @@ export function atomicWebhookRoute(
       const signature = request.headers[ATOMIC_SIGNATURE_HEADER];
       const verdict = verifyAtomicSignature(atomicWebhookSecrets(), rawBody, signature);
       if (!verdict.ok) {
-        countWebhook('atomic', verdict.reason);
+        metrics.count('atomic', verdict.reason);
         throw new HttpProblem('invalid_signature');
       }
       const webhook = parseAtomicWebhook(rawBody, request.headers['ce-type'], atomicEvents);
       if (!webhook.ok) {
-        countWebhook('atomic', 'invalid_body');
+        metrics.count('atomic', 'invalid_body');
         throw new HttpProblem('invalid_request', { errors: webhook.errors });
       }
       const { event } = webhook;
       if (event.kind === 'ignored') {
-        countWebhook('atomic', 'ignored');
+        metrics.count('atomic', 'ignored');
         request.logged = { eventType: event.eventType, outcome: 'ignored' };
         return;
       }
       const { kind: _, userId, ...signal } = event;
-      const { job, bodySha256 } = signal;
+      const { job, bodySha256, eventTime } = signal;
       try {
         const sent = links.signalAtomicWebhook(userId, signal, { requestId: request.id });
         const outcome = await withinTemporalDeadline(sent);
-        countWebhook('atomic', outcome);
+        metrics.count('atomic', outcome);
+        if (outcome === 'delivered' && eventTime !== undefined) metrics.came(job, eventTime);
         request.logged = { userId, job, bodySha256, outcome };
       } catch (error) {
-        countWebhook('atomic', 'not_taken');
+        metrics.count('atomic', 'not_taken');
         throw error;
       }
     },

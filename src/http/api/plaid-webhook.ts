@@ -1,7 +1,7 @@
 import { PLAID_SIGNATURE_HEADER } from '../../contract/names';
 import { parsePlaidWebhook } from '../../webhooks/plaid-event';
 import { withinTemporalDeadline } from '../server/deadline';
-import type { CountWebhook } from '../server/metrics';
+import type { WebhookMetrics } from '../server/metrics';
 import { HttpProblem } from '../server/problems';
 import type { AppDeps } from './deps';
 import { receivedSchema, userParamsSchema } from './schemas';
@@ -10,7 +10,7 @@ import type { WebhookRoute } from './webhook-routes';
 /** `POST /webhooks/plaid/:userId`: Plaid says something of a user's Item. It takes 200 alone for an answer. */
 export function plaidWebhookRoute(
   { links, verifyPlaidWebhook }: AppDeps,
-  countWebhook: CountWebhook,
+  metrics: WebhookMetrics,
 ): WebhookRoute {
   return {
     method: 'POST',
@@ -33,12 +33,12 @@ export function plaidWebhookRoute(
           params.success && withinTemporalDeadline(links.hasOpenLink(params.data.userId)),
       });
       if (!verdict.ok) {
-        countWebhook('plaid', verdict.reason);
+        metrics.count('plaid', verdict.reason);
         throw new HttpProblem(verdict.unavailable ? 'provider_unavailable' : 'invalid_signature');
       }
       const webhook = parsePlaidWebhook(rawBody);
       if (!params.success || !webhook.ok) {
-        countWebhook('plaid', 'invalid_body');
+        metrics.count('plaid', 'invalid_body');
         const errors = webhook.ok ? [] : webhook.errors;
         throw new HttpProblem('invalid_request', {
           errors: params.success ? errors : [{ path: 'userId', message: 'is not a user id' }, ...errors],
@@ -47,7 +47,7 @@ export function plaidWebhookRoute(
       const { userId } = params.data;
       const { event } = webhook;
       if (event.kind === 'ignored') {
-        countWebhook('plaid', 'ignored');
+        metrics.count('plaid', 'ignored');
         const { webhookType, webhookCode } = event;
         request.logged = { userId, webhookType, webhookCode, outcome: 'ignored' };
         return;
@@ -55,11 +55,11 @@ export function plaidWebhookRoute(
       try {
         const signal = links.signalPlaidWebhook(userId, event, { requestId: request.id });
         const outcome = await withinTemporalDeadline(signal);
-        countWebhook('plaid', outcome);
+        metrics.count('plaid', outcome);
         const { kind, itemId, bodySha256 } = event;
         request.logged = { userId, kind, itemId, bodySha256, outcome };
       } catch (error) {
-        countWebhook('plaid', 'not_taken');
+        metrics.count('plaid', 'not_taken');
         throw error;
       }
     },

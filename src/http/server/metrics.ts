@@ -1,39 +1,83 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Counter, Histogram, type Registry } from 'prom-client';
+import type { Job } from '../../contract/jobs';
 import { routeOf } from './request-log';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route takes `waitSeconds`. */
+    mayWait?: boolean;
+  }
+}
 
 /** nginx's word for a caller who went away before the answer. */
 const CLIENT_CLOSED_REQUEST = '499';
 
-/** Measures every request. Labels are patterns and codes; the paths asked for are not among them. */
+/**
+ * Measures every request, and apart from the others those that wait for something. Labels are patterns and codes; the paths
+ * asked for are not among them.
+ */
 export function measureRequests(app: FastifyInstance, registry: Registry): void {
-  const durations = new Histogram({
+  const labelNames = ['method', 'route', 'status'];
+  const requests = new Histogram({
     name: 'processor_link_http_request_duration_seconds',
-    help: 'Time from a request to its answer, long polls included.',
-    labelNames: ['method', 'route', 'status'],
-    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60],
+    help: 'Time from a request to its answer, long polls apart.',
+    labelNames,
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15],
     registers: [registry],
   });
+  const longPolls = new Histogram({
+    name: 'processor_link_long_poll_duration_seconds',
+    help: 'Time from a request with waitSeconds to its answer.',
+    labelNames,
+    buckets: [0.05, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 45, 60, 65],
+    registers: [registry],
+  });
+  const observe = (request: FastifyRequest, status: string, durationMs: number) => {
+    const durations = isLongPoll(request) ? longPolls : requests;
+    durations.observe({ method: request.method, route: routeOf(request), status }, durationMs / 1000);
+  };
   app.addHook('onResponse', (request, reply, done) => {
-    const labels = { method: request.method, route: routeOf(request), status: String(reply.statusCode) };
-    durations.observe(labels, reply.elapsedTime / 1000);
+    observe(request, String(reply.statusCode), reply.elapsedTime);
     done();
   });
   app.addHook('onRequestAbort', (request, done) => {
-    durations.observe({ method: request.method, route: routeOf(request), status: CLIENT_CLOSED_REQUEST }, 0);
+    observe(request, CLIENT_CLOSED_REQUEST, 0);
     done();
   });
 }
 
-export type CountWebhook = (provider: 'atomic' | 'plaid', outcome: string) => void;
+export interface WebhookMetrics {
+  /** By sender and outcome; outcomes are constant words of ours. */
+  count(provider: 'atomic' | 'plaid', outcome: string): void;
+  /** How long after the event, at `eventTime` of ISO 8601, its webhook came. */
+  came(job: Job, eventTime: string): void;
+}
 
-/** Counts webhooks by sender and outcome; outcomes are constant words of ours. */
-export function webhookCounter(registry: Registry): CountWebhook {
+/** Counts webhooks, and measures how late they are. */
+export function measureWebhooks(registry: Registry): WebhookMetrics {
   const webhooks = new Counter({
     name: 'processor_link_webhooks_total',
     help: 'Webhooks received, by sender and by what became of them.',
     labelNames: ['provider', 'outcome'],
     registers: [registry],
   });
-  return (provider, outcome) => webhooks.inc({ provider, outcome });
+  const lags = new Histogram({
+    name: 'processor_link_webhook_lag_seconds',
+    help: "Time from the end of a job, as Atomic's webhook says, to the webhook that tells of it.",
+    labelNames: ['job'],
+    buckets: [0.1, 0.5, 1, 2.5, 5, 15, 60, 300, 900, 3600, 21_600, 86_400],
+    registers: [registry],
+  });
+  return {
+    count: (provider, outcome) => webhooks.inc({ provider, outcome }),
+    // Their clock may be ahead of ours.
+    came: (job, eventTime) => lags.observe({ job }, Math.max(0, (Date.now() - Date.parse(eventTime)) / 1000)),
+  };
+}
+
+/** Whether the caller asked to wait for something. */
+function isLongPoll({ query, routeOptions }: FastifyRequest): boolean {
+  if (!routeOptions.config.mayWait || typeof query !== 'object' || query === null) return false;
+  return 'waitSeconds' in query && Number(query.waitSeconds) > 0;
 }

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
+import { atMostEvery } from './at-most-every';
 import { withinTemporalDeadline } from './deadline';
-import { onceASecond } from './once-a-second';
 import { statusSchema } from './probe-status';
 import { HttpProblem } from './problems';
 import { logRequests } from './request-log';
@@ -13,6 +13,9 @@ export interface ProbeDeps {
   checkReady: () => Promise<unknown>;
   metrics: Registry;
 }
+
+/** Temporal is asked once a second at most, however many ask. */
+const CHECK_INTERVAL_MS = 1_000;
 
 const OPEN = { method: 'GET', tag: 'Operation', access: 'everybody' } as const;
 
@@ -59,7 +62,7 @@ export function addLivez(app: FastifyInstance): void {
 /** `/livez`, `/readyz` and `/metrics`. */
 export function addProbes(app: FastifyInstance, { checkReady, metrics }: ProbeDeps): void {
   addLivez(app);
-  const check = onceASecond(checkReady);
+  const check = atMostEvery(CHECK_INTERVAL_MS, checkReady);
   app.get(READYZ.url, { config, schema: { response: responseSchemas(READYZ) } }, async () => {
     if (app.isDraining) throw new HttpProblem('temporal_unavailable', { detail: 'This server is stopping.' });
     try {

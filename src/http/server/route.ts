@@ -97,7 +97,7 @@ export function addRoute(app: FastifyInstance, route: Route, onRequest: onReques
     method: route.method,
     url: route.url,
     onRequest,
-    config: { action: route.operationId },
+    config: { action: route.operationId, mayWait: 'waitSeconds' in (route.query?.shape ?? {}) },
     schema: { response: responseSchemas(route) },
     handler: async (request, reply) => {
       const { params, query, body } = request;

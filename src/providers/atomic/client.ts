@@ -8,6 +8,7 @@ import { ProviderError } from '../provider-error';
 import { providerRequestId, requestIdHeader } from '../request-id';
 import { parseRetryAfterMs } from '../retry-after';
 import type { Atomic, CallOptions } from '../types';
+import { unwatched, type WatchRequest } from '../watch-requests';
 import { type AtomicContractOverride, atomicContract, type UserPlace } from './contract';
 import { callHttp, type HttpAnswer } from './http-call';
 import { resultOf } from './result';
@@ -24,6 +25,8 @@ export interface AtomicSettings {
   connectTimeoutMs?: number;
   /** Largest result as Atomic sends it. */
   resultMaxBytes?: number;
+  /** Stands around each request. */
+  watch?: WatchRequest;
 }
 
 /** Cap of answers whose content is not used, or hardly. */
@@ -68,7 +71,7 @@ type Send = (request: AtomicRequest) => Promise<Answer>;
  * error nothing is kept, since it may quote the request; only whether it is JSON is looked at.
  */
 export function createAtomic(settings: AtomicSettings): Atomic {
-  const { timeoutMs = 15_000, resultMaxBytes = 1_024_000 } = settings;
+  const { timeoutMs = 15_000, resultMaxBytes = 1_024_000, watch = unwatched } = settings;
   const contract = atomicContract(settings.contract);
   const baseUrl = settings.baseUrl.replace(/\/+$/, '');
   const agents = createAgents(settings.connectTimeoutMs);
@@ -79,12 +82,12 @@ export function createAtomic(settings: AtomicSettings): Atomic {
 
   /** Throws for everything but a 2xx; with `maxBytes`, whose body is within it. */
   async function send(
+    operation: string,
     request: AtomicRequest,
     deadline: Deadline,
     options: CallOptions | undefined,
   ): Promise<Answer> {
     const { method, publicToken, maxBytes } = request;
-    const operation = `${method} ${request.path}`;
     const body = request.body && JSON.stringify(request.body);
     let answer: Answer;
     try {
@@ -117,7 +120,10 @@ export function createAtomic(settings: AtomicSettings): Atomic {
   async function call<T>(options: CallOptions | undefined, run: (send: Send) => Promise<T>): Promise<T> {
     const deadline = startDeadline(timeoutMs, options?.signal);
     try {
-      return await run((request) => send(request, deadline, options));
+      return await run((request) => {
+        const operation = `${request.method} ${request.path}`;
+        return watch({ provider: 'atomic', operation }, () => send(operation, request, deadline, options));
+      });
     } finally {
       deadline.end();
     }

@@ -19,6 +19,7 @@ import { ProviderError } from '../provider-error';
 import { providerRequestId, requestIdHeader } from '../request-id';
 import { parseRetryAfterMs } from '../retry-after';
 import type { CallOptions, Plaid } from '../types';
+import { unwatched, type WatchRequest } from '../watch-requests';
 import {
   accountsOf,
   type Body,
@@ -49,6 +50,8 @@ export interface PlaidSettings {
   link?: PlaidLinkSettings;
   /** What Atomic may read of the account; undefined leaves it to Plaid: everything. */
   processorPermissions?: 'transactions' | undefined;
+  /** Stands around each request. */
+  watch?: WatchRequest;
 }
 
 /** How Link looks and what it asks for; undefined is the default. */
@@ -101,7 +104,7 @@ interface SendOptions {
  * bank tokens elsewhere.
  */
 export function createPlaid(settings: PlaidSettings): Plaid {
-  const { timeoutMs = 15_000, processorPermissions, link = {} } = settings;
+  const { timeoutMs = 15_000, processorPermissions, link = {}, watch = unwatched } = settings;
   const { daysRequested = DEFAULT_DAYS_REQUESTED } = link;
   const countryCodes = (link.countryCodes ?? ['US']).map(countryCode);
   const api = new PlaidApi(
@@ -122,13 +125,22 @@ export function createPlaid(settings: PlaidSettings): Plaid {
     }),
   );
 
-  async function call<T>(
+  function call<T>(
     path: string,
     options: CallOptions | undefined,
     send: (sendOptions: SendOptions) => Promise<Answer>,
     read: (body: Body) => T | undefined,
   ): Promise<T> {
     const operation = `POST ${path}`;
+    return watch({ provider: 'plaid', operation }, () => attempt(operation, options, send, read));
+  }
+
+  async function attempt<T>(
+    operation: string,
+    options: CallOptions | undefined,
+    send: (sendOptions: SendOptions) => Promise<Answer>,
+    read: (body: Body) => T | undefined,
+  ): Promise<T> {
     const deadline = startDeadline(timeoutMs, options?.signal);
     let answer: Answer;
     try {

@@ -1,12 +1,11 @@
-const SHARED_FOR_MS = 1_000;
 /** A check that is still under way then is not waited for by others. */
 const GIVEN_UP_AFTER_MS = 5_000;
 
-/** The check, made once a second at most: whoever asks meanwhile shares its outcome, and one that is under way. */
-export function onceASecond<T>(check: () => Promise<T>): () => Promise<T> {
+/** The check, made once an interval at most: whoever asks meanwhile shares its outcome, and one that is under way. */
+export function atMostEvery<T>(intervalMs: number, check: () => Promise<T>): () => Promise<T> {
   let last: { outcome: Promise<T>; underWay: boolean; atMs: number } | undefined;
   return () => {
-    const sharedForMs = last?.underWay ? GIVEN_UP_AFTER_MS : SHARED_FOR_MS;
+    const sharedForMs = last?.underWay ? GIVEN_UP_AFTER_MS : intervalMs;
     if (last && performance.now() - last.atMs < sharedForMs) return last.outcome;
     const made = { outcome: check(), underWay: true, atMs: performance.now() };
     const settled = () => {
