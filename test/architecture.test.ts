@@ -42,7 +42,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
     rooms: ['src/contract'],
     packages: ['@temporalio/client', '@temporalio/common', '@temporalio/envconfig', '@temporalio/proto'],
   },
-  'src/providers': { rooms: ['src/contract'], packages: ['plaid', 'standardwebhooks'] },
+  'src/providers': { rooms: ['src/contract'], packages: ['axios', 'plaid', 'standardwebhooks', 'undici'] },
   'src/webhooks': {
     rooms: ['src/contract', 'src/system'],
     packages: ['jose', 'secure-json-parse', 'zod'],

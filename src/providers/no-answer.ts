@@ -1,5 +1,5 @@
-import { failedToConnect } from './agents';
 import type { Deadline } from './deadline';
+import { failedToConnect } from './http-call';
 import { ProviderError, type ProviderFailure } from './provider-error';
 
 /**

@@ -2,8 +2,12 @@ import { Webhook } from 'standardwebhooks';
 import type { NotificationEvent } from '../contract/notifications';
 import { SafeError } from '../contract/safe-error';
 import { startDeadline } from './deadline';
+import { createCallHttp, type HttpAnswer } from './http-call';
 import { parseRetryAfterMs } from './retry-after';
 import type { CallOptions } from './types';
+
+/** A longer answer closes its connection, a shorter one keeps it for the next notification. */
+const ANSWER_MAX_BYTES = 64 * 1024;
 
 export interface NotifierSettings {
   url: string;
@@ -39,6 +43,7 @@ export type PostNotification = (event: NotificationEvent, options?: CallOptions)
  * {@link NotificationError}, and the signal's reason when that aborts the attempt.
  */
 export function createNotifier({ url, secrets, timeoutMs = 10_000 }: NotifierSettings): PostNotification {
+  const callHttp = createCallHttp();
   const signers = secrets.map((secret) => new Webhook(secret));
 
   return async (event, options) => {
@@ -47,7 +52,8 @@ export function createNotifier({ url, secrets, timeoutMs = 10_000 }: NotifierSet
     const now = new Date();
     const deadline = startDeadline(timeoutMs, options?.signal);
     try {
-      const response = await fetch(url, {
+      const response = await callHttp({
+        url,
         method: 'POST',
         headers: {
           'content-type': 'application/json',
@@ -57,12 +63,11 @@ export function createNotifier({ url, secrets, timeoutMs = 10_000 }: NotifierSet
           'webhook-signature': signers.map((signer) => signer.sign(event.id, now, body)).join(' '),
         },
         body,
-        redirect: 'manual',
+        // The status is the answer; what else there is is not kept.
+        maxBytes: ANSWER_MAX_BYTES,
         signal: deadline.signal,
       });
-      // The status is the answer; what else there is is not read.
-      response.body?.cancel().catch(() => undefined);
-      if (!response.ok) throw refused(response);
+      if (response.status < 200 || response.status > 299) throw refused(response);
     } catch (error) {
       if (error instanceof NotificationError) throw error;
       options?.signal?.throwIfAborted();
@@ -75,11 +80,9 @@ export function createNotifier({ url, secrets, timeoutMs = 10_000 }: NotifierSet
   };
 }
 
-function refused({ status, headers }: Response): NotificationError {
+function refused({ status, headers }: HttpAnswer): NotificationError {
   const isBusy = status === 429 || status === 503;
-  const retryAfterMs = isBusy
-    ? parseRetryAfterMs(headers.get('retry-after') ?? undefined, Date.now())
-    : undefined;
+  const retryAfterMs = isBusy ? parseRetryAfterMs(headers['retry-after'], Date.now()) : undefined;
   return new NotificationError(`HTTP ${status}`, {
     gone: status === 410,
     ...(retryAfterMs !== undefined && { retryAfterMs }),

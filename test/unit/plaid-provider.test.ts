@@ -183,9 +183,10 @@ describe('requests and answers', () => {
 
   it('keeps its connection from one call to the next', async () => {
     server.script(json(200, itemGet.response.body));
-    await plaid.getItem({ accessToken });
-    await plaid.getItem({ accessToken });
-    expect(server.received[1]?.connection).toBe(server.received[0]?.connection);
+    for (let call = 0; call < 10; call += 1) await plaid.getItem({ accessToken });
+    // The next call may begin before the last one has given its connection back.
+    const connections = new Set(server.received.map(({ connection }) => connection));
+    expect(connections.size).toBeLessThanOrEqual(2);
   });
 
   it('does not go through a proxy of the environment', async () => {

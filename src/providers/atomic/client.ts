@@ -1,7 +1,7 @@
 import { type FailureClass, isPassing } from '../../contract/failures';
-import { createAgents } from '../agents';
 import { credentialHeader } from '../credential-header';
 import { type Deadline, startDeadline } from '../deadline';
+import { createCallHttp, type HttpAnswer } from '../http-call';
 import { isRecord } from '../is-record';
 import { noAnswer } from '../no-answer';
 import { ProviderError } from '../provider-error';
@@ -10,7 +10,6 @@ import { parseRetryAfterMs } from '../retry-after';
 import type { Atomic, CallOptions } from '../types';
 import { unwatched, type WatchRequest } from '../watch-requests';
 import { type AtomicContractOverride, atomicContract, type UserPlace } from './contract';
-import { callHttp, type HttpAnswer } from './http-call';
 import { resultOf } from './result';
 
 export interface AtomicSettings {
@@ -74,7 +73,7 @@ export function createAtomic(settings: AtomicSettings): Atomic {
   const { timeoutMs = 15_000, resultMaxBytes = 1_024_000, watch = unwatched } = settings;
   const contract = atomicContract(settings.contract);
   const baseUrl = settings.baseUrl.replace(/\/+$/, '');
-  const agents = createAgents(settings.connectTimeoutMs);
+  const callHttp = createCallHttp(settings.connectTimeoutMs);
   const keyAndSecret = {
     'x-api-key': credentialHeader('Atomic API key', settings.apiKey),
     'x-api-secret': credentialHeader('Atomic API secret', settings.apiSecret),
@@ -91,8 +90,8 @@ export function createAtomic(settings: AtomicSettings): Atomic {
     const body = request.body && JSON.stringify(request.body);
     let answer: Answer;
     try {
-      const http = await callHttp(agents, {
-        url: new URL(baseUrl + request.target),
+      const http = await callHttp({
+        url: baseUrl + request.target,
         method,
         headers: {
           accept: 'application/json',
@@ -104,6 +103,8 @@ export function createAtomic(settings: AtomicSettings): Atomic {
         maxBytes: maxBytes ?? ANSWER_MAX_BYTES,
         signal: deadline.signal,
       });
+      // A refusal whose body breaks off is a refusal all the same.
+      if (http.status < 400 && http.brokenOff !== undefined) throw http.brokenOff;
       answer = { ...http, operation };
     } catch (error) {
       throw noAnswer({ provider: 'atomic', operation }, deadline, error);

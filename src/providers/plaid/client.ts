@@ -10,9 +10,9 @@ import {
   WebhookType,
 } from 'plaid';
 import { isPassing } from '../../contract/failures';
-import { createAgents } from '../agents';
 import { credentialHeader } from '../credential-header';
 import { startDeadline } from '../deadline';
+import { createCallHttp } from '../http-call';
 import { isRecord } from '../is-record';
 import { noAnswer } from '../no-answer';
 import { ProviderError } from '../provider-error';
@@ -31,6 +31,7 @@ import {
   verificationKeyOf,
 } from './answers';
 import { classifyPlaidError } from './error-class';
+import { AnswerTooLarge, overHttp } from './over-http';
 
 /** Plaid's only two environments (plaid.com/docs/api). Items never move between them. */
 export const PLAID_BASE_URLS = {
@@ -115,14 +116,10 @@ export function createPlaid(settings: PlaidSettings): Plaid {
           'PLAID-CLIENT-ID': credentialHeader('Plaid client id', settings.clientId),
           'PLAID-SECRET': credentialHeader('Plaid secret', settings.secret),
         },
-        ...createAgents(settings.connectTimeoutMs),
-        proxy: false,
-        maxRedirects: 0,
-        maxContentLength: ANSWER_MAX_BYTES,
-        // Every answer is then read here, and an AxiosError, which holds the secret, means that none came.
-        validateStatus: () => true,
       },
     }),
+    undefined,
+    overHttp(createCallHttp(settings.connectTimeoutMs), ANSWER_MAX_BYTES),
   );
 
   function call<T>(
@@ -146,7 +143,7 @@ export function createPlaid(settings: PlaidSettings): Plaid {
     try {
       answer = await send({ signal: deadline.signal, headers: requestIdHeader(options) });
     } catch (error) {
-      throw isOverCap(error)
+      throw error instanceof AnswerTooLarge
         ? unreadable(operation, 'TOO_LARGE', undefined, undefined)
         : noAnswer({ provider: 'plaid', operation }, deadline, error);
     } finally {
@@ -368,9 +365,4 @@ function unreadable(
     ...providerRequestId(requestId, REQUEST_ID),
     ambiguous: true,
   });
-}
-
-/** axios has no error code of its own for an answer over `maxContentLength`. */
-function isOverCap(error: unknown): boolean {
-  return error instanceof Error && error.message.startsWith('maxContentLength');
 }
