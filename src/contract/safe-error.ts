@@ -18,4 +18,5 @@ export const SAFE_ERROR_NAMES: readonly string[] = [
   'SettingsError',
   'StartError',
   'UnknownKeyError',
+  'UnknownSealingKeyError',
 ];
