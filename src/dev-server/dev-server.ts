@@ -178,6 +178,9 @@ function startDevArguments(options: DevServerOptions, ip: string, namespace: str
     'system.enableActivityEagerExecution=true',
     // The dev server's own default reads the search attributes from the database at every upsert.
     'system.forceSearchAttributesCacheRefreshOnRead=false',
+    // A closed run is deleted once the server has noted that its close was carried out, which it does every 30 s.
+    'history.transferProcessorUpdateAckInterval="1s"',
+    'history.visibilityProcessorUpdateAckInterval="1s"',
   ].flatMap((value) => ['--dynamic-config-value', value]);
   // SQLite's own defaults wait for the disk at every step: 5 links a second.
   const pragmas = ['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'];

@@ -8,8 +8,7 @@ const { WorkflowExecutionStatus, HistoryEventFilterType } = temporal.api.enums.v
 
 /** Of one call. */
 const CALL_TIMEOUT_MS = 10_000;
-/** A server answers a wait for the end of a run early, when its own time for that is up. */
-const WAIT_FOR_END_MS = 25_000;
+const WAIT_FOR_END_MS = 8_000;
 const PAGE_SIZE = 200;
 const DELETES_AT_ONCE = 10;
 
