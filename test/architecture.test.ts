@@ -387,3 +387,16 @@ describe('files', () => {
     ).toEqual([]);
   });
 });
+
+describe('the clock of the API', () => {
+  it('decides nothing in a workflow: when the request came is kept, shown and measured, and no more', () => {
+    const files = filesBelow('workflows').filter((file) => file.endsWith('.ts'));
+    const naming = files.filter((file) => readFileSync(path.join(ROOT, file), 'utf8').includes('createdAt'));
+    expect(naming.map((file) => path.basename(file))).toEqual([
+      'facts.ts',
+      'link-run.ts',
+      'link-view.ts',
+      'measure.ts',
+    ]);
+  });
+});

@@ -80,6 +80,8 @@ export interface StartOptions {
   input?: Partial<ProcessorLinkInput>;
   /** Milliseconds before its first task. */
   startDelayMs?: number;
+  /** When the request came, by the clock of the API. */
+  createdAt?: Date;
 }
 
 /** The real workflow and activities in a real worker, against the simulators over HTTP. */
@@ -92,6 +94,9 @@ export async function startLinkWorld(options: {
   worker?: 'one' | 'none';
   /** Of a call to Plaid or Atomic. Default 3,000. */
   providerTimeoutMs?: number;
+  /** Where Plaid is looked for, by its own address. Default: there. */
+  plaidAt?: (url: string) => string | Promise<string>;
+  connectTimeoutMs?: number;
   maxCachedWorkflows?: number;
   /** As `ENCRYPTION_KEYS`; new ones by default. */
   encryptionKeys?: string;
@@ -113,7 +118,13 @@ export async function startLinkWorld(options: {
   const notifications: NotificationEvent[] = [];
   const timeoutMs = options.providerTimeoutMs ?? 3_000;
   const providers = {
-    plaid: createPlaid({ clientId: 'client', secret: 'plaid-secret', baseUrl: plaid.url, timeoutMs }),
+    plaid: createPlaid({
+      clientId: 'client',
+      secret: 'plaid-secret',
+      baseUrl: (await options.plaidAt?.(plaid.url)) ?? plaid.url,
+      timeoutMs,
+      ...(options.connectTimeoutMs !== undefined && { connectTimeoutMs: options.connectTimeoutMs }),
+    }),
     atomic: createAtomic({
       apiKey: 'atomic-key',
       apiSecret: 'atomic-secret',
@@ -184,6 +195,7 @@ export async function startLinkWorld(options: {
           { key: linkJobsKey, value: JOBS.filter((job) => jobs.includes(job)) },
         ]),
         ...(rest.startDelayMs !== undefined && { startDelay: rest.startDelayMs }),
+        ...(rest.createdAt && { memo: { createdAt: rest.createdAt.toISOString() } }),
       });
       return { handle, userId, itemId: made.itemId, accountId: made.accounts[0]?.accountId ?? '' };
     },

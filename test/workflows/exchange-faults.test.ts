@@ -1,5 +1,10 @@
-import { getLink } from '../support/link-world';
-import { cancelled, expectUnlinked } from './support/ending';
+import dns from 'node:dns';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { claimPort } from '../../src/system/free-port';
+import { EMPLOYER, getLink } from '../support/link-world';
+import { SeverableProxy } from '../support/severable-proxy';
+import { cancelled, endingOf, expectFailed, expectUnlinked } from './support/ending';
 import {
   type FaultRow,
   failsWith,
@@ -81,5 +86,80 @@ describe('a fault of the exchange', () => {
     expect((await getLink(handle)).state).toBe('exchanging');
     await expectUnlinked(scene, handle, await cancelled(scene, handle));
     expect(scene.calls.counts(userId)).toEqual({ exchange: 2 });
+  });
+});
+
+/** A name that no name server has ever heard of, whatever name servers there are. */
+const UNKNOWN_HOST = 'plaid.invalid';
+const MINUTE_MS = 60_000;
+
+describe('a network on which Plaid cannot be reached', () => {
+  const mute: Server = createServer();
+
+  beforeAll(() => {
+    const { lookup } = dns;
+    const fails = (host: string, ...rest: unknown[]) => {
+      const answer = rest.at(-1);
+      if (host !== UNKNOWN_HOST || typeof answer !== 'function')
+        return Reflect.apply(lookup, dns, [host, ...rest]);
+      process.nextTick(answer, Object.assign(new Error('no such name'), { code: 'ENOTFOUND' }));
+    };
+    jest.spyOn(dns, 'lookup').mockImplementation(fails as typeof lookup);
+  });
+  afterAll(() => {
+    jest.restoreAllMocks();
+    mute.close();
+  });
+
+  describe.each<[string, () => string | Promise<string>]>([
+    ['connections are refused', async () => `http://127.0.0.1:${await claimPort('127.0.0.1', 0)}`],
+    ['its name is not found', () => `http://${UNKNOWN_HOST}`],
+    [
+      'connections hang',
+      async () => {
+        await once(mute.listen(0, '127.0.0.1'), 'listening');
+        const address = mute.address();
+        return `https://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
+      },
+    ],
+  ])('because %s', (_, plaidAt) => {
+    const scene = useLinkWorld(server, { plaidAt, connectTimeoutMs: 20 });
+
+    it("goes on with the exchange until the token's 30 minutes are over, and then ends the link", async () => {
+      const { handle } = await scene.start();
+      await scene.pass('27m');
+      expect(await getLink(handle)).toMatchObject({
+        state: 'exchanging',
+        error: { code: 'provider_unavailable', action: 'retry_later' },
+      });
+      const ending = await endingOf(scene, handle);
+      await expectFailed(scene, handle, ending, 'provider_unavailable');
+      const { createdAt, updatedAt } = ending.view;
+      const lastedMs = Date.parse(updatedAt) - Date.parse(createdAt);
+      expect(lastedMs).toBeGreaterThan(28 * MINUTE_MS);
+      expect(lastedMs).toBeLessThan(31 * MINUTE_MS);
+    });
+  });
+
+  describe('for 20 minutes', () => {
+    let proxy: SeverableProxy;
+    const plaidAt = async (url: string) => {
+      proxy = new SeverableProxy(new URL(url).host);
+      await proxy.join();
+      return `http://${proxy.address}`;
+    };
+    const scene = useLinkWorld(server, { plaidAt });
+    afterAll(() => proxy.sever());
+
+    it('costs no user a second trip through Link', async () => {
+      await proxy.sever();
+      const { handle, userId } = await scene.start();
+      await scene.pass('20m');
+      expect(await getLink(handle)).toMatchObject({ state: 'exchanging' });
+      await proxy.join();
+      await scene.viewLater(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
+      expect(scene.calls.count(userId, 'exchange')).toBe(1);
+      await expectUnlinked(scene, handle, await cancelled(scene, handle));
+    });
   });
 });

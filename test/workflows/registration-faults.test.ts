@@ -46,6 +46,22 @@ describe('a fault of the registration', () => {
     await expectUnlinked(scene, handle, await cancelled(scene, handle));
   });
 
+  it.each([
+    ['the connection broke', 'reset-after' as const],
+    ['a gateway said 504', { status: 504, body: '<html></html>', headers: { 'content-type': 'text/html' } }],
+  ])('takes a 409 for success once %s, though Atomic had taken the registration', async (_, kind) => {
+    const { atomic } = scene.world;
+    atomic.faults.add({ operation: REGISTER, when: 'after', kind });
+    atomic.faults.add({ operation: REGISTER, kind: { status: 409, body: '{"error":"exists"}' } });
+    const { handle, userId } = await scene.start();
+    await scene.viewLater(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
+    expect(scene.calls.count(userId, 'register')).toBe(2);
+    expect(atomic.ledger.effects('registration_stored', userId)).toHaveLength(1);
+    await webhook(handle, EMPLOYER);
+    await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'completed');
+    await expectUnlinked(scene, handle, await cancelled(scene, handle));
+  });
+
   it('makes a user whom Atomic does not know', async () => {
     const { atomic } = scene.world;
     atomic.settings.userMustExist = true;

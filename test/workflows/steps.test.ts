@@ -1,4 +1,4 @@
-import { EMPLOYER, getJob, RECURRING, viewWhen, webhook } from '../support/link-world';
+import { EMPLOYER, getJob, getLink, RECURRING, viewWhen, webhook } from '../support/link-world';
 import { cancelled, endingOf, expectFailed, expectUnlinked } from './support/ending';
 import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
 
@@ -117,6 +117,26 @@ describe('with removal of Items switched off', () => {
     });
     const { handle } = await scene.start();
     await expectFailed(scene, handle, await endingOf(scene, handle), 'bank_not_supported');
+  });
+});
+
+describe('the wait for the full history', () => {
+  const HOUR_MS = 3_600_000;
+  const scene = useLinkWorld(server, { settings: { waitForHistoryMs: HOUR_MS } });
+
+  it.each([
+    ['is 10 minutes fast', 10],
+    ['is 10 minutes slow', -10],
+    ['had the request two hours before a worker took it', -120],
+  ])('takes its hour from when it began, though the API %s', async (_, minutes) => {
+    const createdAt = new Date(Date.now() + minutes * 60_000);
+    const { handle, userId } = await scene.start({ createdAt });
+    await scene.world.plaid.ledger.waitForRequest('/item/get', { userId, outcome: 'answered' });
+    expect((await getLink(handle)).createdAt).toBe(createdAt.toISOString());
+    await scene.pass('58m');
+    expect(scene.calls.count(userId, 'register')).toBe(0);
+    await scene.pass('4m');
+    await viewWhen(handle, bothRegistered);
   });
 });
 
