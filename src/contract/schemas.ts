@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { ACTIONS, FAILURE_CODES } from './failures';
 import { JOBS, type Job } from './jobs';
 import { NOTIFICATION_TYPES } from './notifications';
-import { JOB_STATES, LINK_STATES } from './states';
+import { INDEXED_LINK_STATES, JOB_STATES, LINK_STATES } from './states';
 
 /** Rows of a page of links. */
 export const DEFAULT_PAGE_SIZE = 50;
@@ -24,6 +24,17 @@ export const userIdSchema = z
 
 export const jobSchema = z.enum(JOBS).meta({ description: "Atomic's `job`." });
 
+// One schema per enum: each is a named component of the OpenAPI document, so that generators make one type of it.
+export const linkStateSchema = z.enum(LINK_STATES).meta({ description: 'Where a link stands.' });
+export const indexedLinkStateSchema = z
+  .enum(INDEXED_LINK_STATES)
+  .meta({ description: 'The states of a link that last, as the index has them.' });
+export const jobStateSchema = z.enum(JOB_STATES).meta({ description: 'Where a job stands.' });
+export const failureCodeSchema = z
+  .enum(FAILURE_CODES)
+  .meta({ description: 'Why a link or a job failed, or what it waits for.' });
+export const actionSchema = z.enum(ACTIONS).meta({ description: 'What can be done about a failure.' });
+
 /** Temporal's id of one run of a workflow. */
 export const runIdSchema = z
   .string()
@@ -33,13 +44,13 @@ export const runIdSchema = z
 export const timestampSchema = z.iso.datetime();
 
 export const linkErrorSchema = z.strictObject({
-  code: z.enum(FAILURE_CODES),
+  code: failureCodeSchema,
   message: z.string(),
-  action: z.enum(ACTIONS).optional(),
+  action: actionSchema.optional(),
 });
 
 export const jobViewSchema = z.strictObject({
-  state: z.enum(JOB_STATES),
+  state: jobStateSchema,
   registeredAt: timestampSchema.optional(),
   completedAt: timestampSchema.optional(),
   via: z.enum(['webhook', 'poll']).optional(),
@@ -56,9 +67,14 @@ export const accountChoiceSchema = z.strictObject({
 });
 export type AccountChoice = z.infer<typeof accountChoiceSchema>;
 
+export const linkWarningSchema = z.strictObject({
+  code: z.enum(['pending_disconnect', 'pending_expiration']),
+  until: timestampSchema.optional(),
+});
+
 export const linkViewSchema = z.strictObject({
   userId: userIdSchema,
-  state: z.enum(LINK_STATES),
+  state: linkStateSchema,
   itemId: z.string().optional(),
   accountId: z.string().optional(),
   jobs: z.partialRecord(jobSchema, jobViewSchema),
@@ -66,12 +82,7 @@ export const linkViewSchema = z.strictObject({
   choices: z.array(accountChoiceSchema).optional().meta({
     description: 'The depository accounts of the Item, while `error.action` is `choose_account`.',
   }),
-  warning: z
-    .strictObject({
-      code: z.enum(['pending_disconnect', 'pending_expiration']),
-      until: timestampSchema.optional(),
-    })
-    .optional(),
+  warning: linkWarningSchema.optional(),
   workflowId: z.string(),
   runId: z.string(),
   createdAt: timestampSchema,
@@ -83,10 +94,9 @@ export type LinkView = z.infer<typeof linkViewSchema>;
 /** A link as Temporal's index has it. It follows by a moment or two, and needs no worker. */
 export const linkSummarySchema = z.strictObject({
   userId: userIdSchema,
-  state: z.enum(LINK_STATES),
+  state: linkStateSchema,
   stateSince: timestampSchema,
-  errorCode: z
-    .enum(FAILURE_CODES)
+  errorCode: failureCodeSchema
     .optional()
     .meta({ description: "The link's error code, or that of a failed job." }),
   jobs: z.array(jobSchema),
@@ -112,27 +122,41 @@ export const accessTokenSchema = z
   );
 export const accountIdSchema = z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, 'must be a Plaid account_id');
 
+const startLinkFields = {
+  userId: userIdSchema,
+  accountId: accountIdSchema.optional(),
+  jobs: z
+    .array(jobSchema)
+    .min(1)
+    .max(JOBS.length)
+    .refine((jobs) => new Set(jobs).size === jobs.length, 'must not name a job twice')
+    .meta({ uniqueItems: true }),
+};
+
+export const startLinkByPublicTokenSchema = z
+  .strictObject({ ...startLinkFields, publicToken: publicTokenSchema })
+  .meta({ description: 'With the public token that Link gave.' });
+export const startLinkByAccessTokenSchema = z
+  .strictObject({ ...startLinkFields, accessToken: accessTokenSchema })
+  .meta({ description: 'With the access token of an Item that the caller has.' });
+
+/** The first step names the field that is wrong, which a choice between two objects cannot. */
 export const startLinkSchema = z
   .strictObject({
-    userId: userIdSchema,
-    accountId: accountIdSchema.optional(),
+    ...startLinkFields,
     publicToken: publicTokenSchema.optional(),
     accessToken: accessTokenSchema.optional(),
-    jobs: z
-      .array(jobSchema)
-      .min(1)
-      .max(JOBS.length)
-      .refine((jobs) => new Set(jobs).size === jobs.length, 'must not name a job twice'),
   })
   .refine((body) => (body.publicToken === undefined) !== (body.accessToken === undefined), {
     message: 'exactly one of publicToken and accessToken is required',
     path: ['publicToken'],
-  });
-export type StartLink = z.infer<typeof startLinkSchema>;
+  })
+  .pipe(z.xor([startLinkByPublicTokenSchema, startLinkByAccessTokenSchema]));
+export type StartLink = z.input<typeof startLinkSchema>;
 
 export const jobResultSchema = z.strictObject({
   job: jobSchema,
-  state: z.enum(JOB_STATES),
+  state: jobStateSchema,
   result: z
     .unknown()
     .optional()
@@ -176,7 +200,7 @@ export const notificationSchema = z.strictObject({
     userId: userIdSchema,
     runId: z.string().optional(),
     job: jobSchema.optional(),
-    state: z.enum([...LINK_STATES, ...JOB_STATES]),
-    code: z.enum(FAILURE_CODES).optional(),
+    state: z.union([linkStateSchema, jobStateSchema]),
+    code: failureCodeSchema.optional(),
   }),
 });

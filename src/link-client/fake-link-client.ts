@@ -58,7 +58,7 @@ export class FakeLinkClient implements Links {
   readonly #closed = new AbortController();
 
   async start(request: StartLink): Promise<{ link: LinkView; created: boolean }> {
-    const valid = parsed(startLinkSchema, request);
+    const valid: StartLink = parsed(startLinkSchema, request);
     const known = this.#links.get(valid.userId);
     if (known) {
       const isOpen = !isFinal(known.view.state);

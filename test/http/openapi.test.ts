@@ -3,8 +3,30 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import type { z } from 'zod';
+import { ACTIONS, FAILURE_CODES, PROBLEM_CODES } from '../../src/contract/failures';
+import { JOBS } from '../../src/contract/jobs';
 import { NOTIFICATION_TYPES } from '../../src/contract/notifications';
-import { linkViewSchema } from '../../src/contract/schemas';
+import {
+  chooseAccountSchema,
+  erasureSchema,
+  jobResultSchema,
+  linkTokenSchema,
+  linkViewSchema,
+  notificationSchema,
+  startLinkSchema,
+} from '../../src/contract/schemas';
+import { JOB_STATES, LINK_STATES } from '../../src/contract/states';
+import {
+  linkListSchema,
+  linkTokenRequestSchema,
+  receivedSchema,
+  runJobRequestSchema,
+} from '../../src/http/api/schemas';
+import { statusSchema } from '../../src/http/server/probe-status';
+import { problemSchema } from '../../src/http/server/problems';
+import { parseAtomicWebhook } from '../../src/webhooks/atomic-event';
+import { parsePlaidWebhook } from '../../src/webhooks/plaid-event';
 import { authorized, closeApps, testApp } from './support/test-app';
 
 afterEach(closeApps);
@@ -18,11 +40,15 @@ interface Operation {
   description: string;
   security: unknown[];
   parameters: { name: string; in: string; required: boolean; schema: Record<string, unknown> }[];
-  requestBody?: { content: Record<string, { schema: unknown }> };
+  requestBody?: { content: Record<string, Content> };
   responses: Record<
     string,
-    { description: string; content: Record<string, unknown>; headers: Record<string, unknown> }
+    { description: string; content: Record<string, Content>; headers: Record<string, unknown> }
   >;
+}
+interface Content {
+  schema?: { $ref?: string };
+  examples?: Record<string, { value: unknown }>;
 }
 interface Document {
   openapi: string;
@@ -177,15 +203,116 @@ test('parameters carry the limits that requests are checked against', async () =
       schema: { type: 'integer', minimum: 0, maximum: 60, default: 0 },
     }),
   ]);
-  expect(components.schemas.StartLink).toMatchObject({
-    additionalProperties: false,
-    oneOf: [{ required: ['publicToken'] }, { required: ['accessToken'] }],
-    properties: { jobs: { minItems: 1, maxItems: 2, uniqueItems: true } },
+  expect(components.schemas.StartLink).toEqual({
+    oneOf: [
+      { $ref: '#/components/schemas/StartLinkByPublicToken' },
+      { $ref: '#/components/schemas/StartLinkByAccessToken' },
+    ],
   });
+  for (const [name, token] of [
+    ['StartLinkByPublicToken', 'publicToken'],
+    ['StartLinkByAccessToken', 'accessToken'],
+  ] as const) {
+    expect(components.schemas[name]).toMatchObject({
+      additionalProperties: false,
+      required: ['userId', 'jobs', token],
+      properties: { jobs: { minItems: 1, maxItems: 2, uniqueItems: true } },
+    });
+  }
   expect(Object.keys(components.schemas.LinkView?.properties ?? {}).sort()).toEqual(
     Object.keys(linkViewSchema.shape).sort(),
   );
 });
+
+test('each enum stands in the document once, under a name of its own', async () => {
+  const document = await documentOf(testApp().app);
+  const enums: string[] = [];
+  JSON.stringify(document, (key, value) => {
+    if (key === 'enum') enums.push(JSON.stringify(value));
+    return value;
+  });
+  expect(enums.length).toBeGreaterThan(8);
+  expect(new Set(enums).size).toBe(enums.length);
+  const { schemas } = document.components;
+  expect(schemas.Job).toMatchObject({ enum: JOBS });
+  expect(schemas.LinkState).toMatchObject({ enum: LINK_STATES });
+  expect(schemas.JobState).toMatchObject({ enum: JOB_STATES });
+  expect(schemas.FailureCode).toMatchObject({ enum: FAILURE_CODES });
+  expect(schemas.Action).toMatchObject({ enum: ACTIONS });
+  expect(schemas.ProblemCode).toMatchObject({ enum: PROBLEM_CODES });
+});
+
+test('requests are closed, and answers are open to fields of a later version', async () => {
+  const { components } = await documentOf(testApp().app);
+  const closed = Object.entries(components.schemas)
+    .filter(([, schema]) => JSON.stringify(schema).includes('"additionalProperties":false'))
+    .map(([name]) => name);
+  expect(closed.sort()).toEqual([
+    'ChooseAccount',
+    'LinkTokenRequest',
+    'RunJob',
+    'StartLinkByAccessToken',
+    'StartLinkByPublicToken',
+  ]);
+});
+
+test('every operation has examples of its body and its answers, and every problem has one, all of them valid', async () => {
+  const document = await documentOf(testApp().app);
+  const operations: [string, Operation][] = [
+    ...operationsOf(document),
+    ...Object.values(document.webhooks).flatMap((hooks) => Object.entries(hooks)),
+  ];
+  for (const [route, { operationId, requestBody, responses }] of operations) {
+    const contents = [requestBody, ...Object.values(responses)].flatMap((part) =>
+      Object.entries(part?.content ?? {}).map(([mediaType, content]) => ({ mediaType, ...content })),
+    );
+    for (const { mediaType, schema, examples = {} } of contents) {
+      if (mediaType === 'text/plain') continue;
+      expect([route, Object.keys(examples).length]).not.toEqual([route, 0]);
+      const name = schema?.$ref?.split('/').at(-1);
+      for (const { value } of Object.values(examples)) {
+        if (name !== undefined) VALIDATORS[name]?.parse(value);
+        else expect(acceptsWebhook(operationId, value)).toBe(true);
+        if (name !== undefined) expect(Object.keys(VALIDATORS)).toContain(name);
+      }
+    }
+  }
+});
+
+test('an example of a problem is what the server answers', async () => {
+  const { app } = testApp();
+  const { paths } = await documentOf(app);
+  const documented = (status: string) =>
+    paths['/v1/links']?.get?.responses[status]?.content['application/problem+json']?.examples;
+  const refused = await app.inject({ url: '/v1/links' });
+  expect(refused.json()).toEqual(documented('401')?.unauthorized?.value);
+  const wrong = await app.inject(authorized({ url: '/v1/links?state=lost' }));
+  expect(wrong.json()).toMatchObject({ ...Object(documented('400')?.invalid_request?.value), errors: [{}] });
+});
+
+/** By the names of the document: what requests and answers are checked by. */
+const VALIDATORS: Readonly<Record<string, z.ZodType>> = {
+  LinkTokenRequest: linkTokenRequestSchema,
+  LinkToken: linkTokenSchema,
+  StartLink: startLinkSchema,
+  LinkView: linkViewSchema,
+  LinkList: linkListSchema,
+  ChooseAccount: chooseAccountSchema,
+  RunJob: runJobRequestSchema,
+  JobResult: jobResultSchema,
+  Erasure: erasureSchema,
+  Received: receivedSchema,
+  Health: statusSchema,
+  Notification: notificationSchema,
+  Problem: problemSchema,
+};
+
+function acceptsWebhook(operationId: string, body: unknown): boolean {
+  const bytes = Buffer.from(JSON.stringify(body));
+  const webhook =
+    operationId === 'receiveAtomicWebhook' ? parseAtomicWebhook(bytes, undefined) : parsePlaidWebhook(bytes);
+  return webhook.ok && webhook.event.kind !== 'ignored';
+}
 
 describe('the page at /docs', () => {
   test('loads nothing but files of this server, and says so to the browser', async () => {

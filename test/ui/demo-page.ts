@@ -1,10 +1,11 @@
 /**
  * `npm run test:ui`: the page of `npm start` in a real browser, the whole way of a user: link, results, repair,
- * unlink, by mouse, by keyboard and on a phone's screen. Exits 1 on any miss.
+ * unlink, by mouse, by keyboard and on a phone's screen; and a request from /docs. Exits 1 on any miss.
  */
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { inBrowser } from './browser';
+import { triesTheApiInTheDocs } from './docs-page';
 
 const BANK_TOKEN = /(public|access|processor|link)-(sandbox|production)-[0-9a-f-]{8}/;
 const WAIT_MS = 60_000;
@@ -89,6 +90,7 @@ void inBrowser({ demoPage: true, jobDelayMs: 500 }, async ({ stack, browser, fol
   await state(late, 'failed');
   await sees(late, '(relink_required)');
   await late.close();
+  await triesTheApiInTheDocs(stack, browser);
   process.stdout.write('The page links, shows, repairs and unlinks.\n');
 });
 

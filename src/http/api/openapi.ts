@@ -2,48 +2,92 @@ import { z } from 'zod';
 import { PROBLEMS, type ProblemCode } from '../../contract/failures';
 import {
   accountChoiceSchema,
+  actionSchema,
   chooseAccountSchema,
   erasureSchema,
+  failureCodeSchema,
+  indexedLinkStateSchema,
   jobResultSchema,
   jobSchema,
+  jobStateSchema,
   jobViewSchema,
   linkErrorSchema,
+  linkStateSchema,
   linkSummarySchema,
   linkTokenSchema,
   linkViewSchema,
+  linkWarningSchema,
   notificationSchema,
+  startLinkByAccessTokenSchema,
+  startLinkByPublicTokenSchema,
   startLinkSchema,
 } from '../../contract/schemas';
 import { isApiScope } from '../../contract/scopes';
-import { componentsOf, refOf, responseSchemaOf } from '../server/json-schema';
+import { componentsOf, opened, refOf } from '../server/json-schema';
 import { statusSchema } from '../server/probe-status';
-import { PROBLEM_MEDIA_TYPE, problemSchema } from '../server/problems';
+import { inputErrorSchema, PROBLEM_MEDIA_TYPE, problemCodeSchema, problemSchema } from '../server/problems';
 import type { AnswerDoc, RouteDoc } from '../server/route';
-import { linkListSchema, linkTokenRequestSchema, receivedSchema, runJobRequestSchema } from './schemas';
+import {
+  EXAMPLES,
+  type NamedExamples,
+  NOTIFICATION_EXAMPLES,
+  PARAMETER_EXAMPLES,
+  problemExample,
+} from './examples';
+import {
+  linkLanguageSchema,
+  linkListSchema,
+  linkTokenRequestSchema,
+  receivedSchema,
+  runJobRequestSchema,
+} from './schemas';
 
 /** Version of the HTTP contract, not of the package. */
 const API_VERSION = '1.0.0';
 
-const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
+/** Shared by requests and answers. */
+const ENUMS = {
+  Job: jobSchema,
+  JobState: jobStateSchema,
+  LinkState: linkStateSchema,
+  IndexedLinkState: indexedLinkStateSchema,
+  FailureCode: failureCodeSchema,
+  ProblemCode: problemCodeSchema,
+  Action: actionSchema,
+  LinkLanguage: linkLanguageSchema,
+} satisfies Readonly<Record<string, z.ZodType>>;
+
+/** An unknown field is refused. */
+const REQUESTS = {
   StartLink: startLinkSchema,
+  StartLinkByPublicToken: startLinkByPublicTokenSchema,
+  StartLinkByAccessToken: startLinkByAccessTokenSchema,
+  RunJob: runJobRequestSchema,
+  ChooseAccount: chooseAccountSchema,
+  LinkTokenRequest: linkTokenRequestSchema,
+} satisfies Readonly<Record<string, z.ZodType>>;
+
+/** What we send. Documented as open, so that a client made today takes what is added tomorrow. */
+const ANSWERS = {
   LinkView: linkViewSchema,
   LinkList: linkListSchema,
   LinkSummary: linkSummarySchema,
   LinkError: linkErrorSchema,
+  LinkWarning: linkWarningSchema,
   AccountChoice: accountChoiceSchema,
-  Job: jobSchema,
   JobView: jobViewSchema,
   JobResult: jobResultSchema,
-  RunJob: runJobRequestSchema,
-  ChooseAccount: chooseAccountSchema,
-  LinkTokenRequest: linkTokenRequestSchema,
   LinkToken: linkTokenSchema,
   Erasure: erasureSchema,
   Notification: notificationSchema,
   Received: receivedSchema,
-  Status: statusSchema,
+  // Not `Status`: generators of Python make one variable of it and of its field.
+  Health: statusSchema,
   Problem: problemSchema,
-};
+  InputError: inputErrorSchema,
+} satisfies Readonly<Record<string, z.ZodType>>;
+
+const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = { ...ENUMS, ...REQUESTS, ...ANSWERS };
 
 const KEY_SCHEME = 'apiKey';
 
@@ -105,7 +149,9 @@ function notificationOperation() {
     parameters: headerParameters(headers),
     requestBody: {
       required: true,
-      content: { 'application/json': { schema: namedRef(notificationSchema) } },
+      content: {
+        'application/json': { schema: namedRef(notificationSchema), ...examplesOf(NOTIFICATION_EXAMPLES) },
+      },
     },
     responses: {
       '2XX': { description: 'Taken.' },
@@ -116,22 +162,12 @@ function notificationOperation() {
 }
 
 function components() {
-  const schemas = componentsOf(NAMED_SCHEMAS);
-  // Refinements of a zod schema are code, so what they mean is said again here.
-  const { StartLink } = schemas;
-  if (StartLink) {
-    StartLink.examples = [
-      {
-        userId: 'user-0001',
-        publicToken: 'public-sandbox-12345678-90ab-cdef-1234-567890abcdef',
-        jobs: ['employer-classification', 'recurrence-detection'],
-      },
-    ];
-    StartLink.oneOf = [{ required: ['publicToken'] }, { required: ['accessToken'] }];
-    const jobs = StartLink.properties?.jobs;
-    if (typeof jobs === 'object') jobs.uniqueItems = true;
-  }
-  return schemas;
+  return Object.fromEntries(
+    Object.entries(componentsOf(NAMED_SCHEMAS)).map(([name, schema]) => [
+      name,
+      name in ANSWERS ? opened(schema) : schema,
+    ]),
+  );
 }
 
 function operationOf(route: RouteDoc) {
@@ -149,7 +185,10 @@ function operationOf(route: RouteDoc) {
     ...requestBodyOf(route),
     responses: {
       ...Object.fromEntries(
-        Object.entries(route.answers).map(([status, answer]) => [status, answerOf(answer)]),
+        Object.entries(route.answers).map(([status, answer]) => [
+          status,
+          answerOf(answer, EXAMPLES[route.operationId]?.answers?.[status]),
+        ]),
       ),
       ...problemsOf(route),
     },
@@ -167,15 +206,18 @@ function headerParameters(headers: Readonly<Record<string, string>>) {
 }
 
 function parametersOf(place: 'path' | 'query', schema: z.ZodObject | undefined) {
-  return Object.entries(schema?.shape ?? {}).map(([name, field]) => {
-    const type = z.instanceof(z.ZodType).parse(field);
-    const { description, ...jsonSchema } = responseSchemaOf(type);
+  if (schema === undefined) return [];
+  const { properties = {} } = componentsOf({ ...NAMED_SCHEMAS, Parameters: schema }).Parameters ?? {};
+  return Object.entries(schema.shape).map(([name, field]) => {
+    const { description, ...jsonSchema } = z.record(z.string(), z.unknown()).parse(properties[name]);
+    const example = place === 'path' ? PARAMETER_EXAMPLES[name] : undefined;
     return {
       name,
       in: place,
-      required: !type.safeParse(undefined).success,
+      required: !z.instanceof(z.ZodType).parse(field).safeParse(undefined).success,
       ...(description !== undefined && { description }),
       schema: jsonSchema,
+      ...(example !== undefined && { example }),
     };
   });
 }
@@ -183,20 +225,29 @@ function parametersOf(place: 'path' | 'query', schema: z.ZodObject | undefined) 
 function requestBodyOf(route: RouteDoc) {
   if (route.access === 'signature') {
     const schema = { type: 'object', description: 'As its sender documents it.' };
-    return { requestBody: { required: true, content: { 'application/json': { schema } } } };
+    const examples = examplesOf(EXAMPLES[route.operationId]?.request);
+    return { requestBody: { required: true, content: { 'application/json': { schema, ...examples } } } };
   }
   if (!route.body) return {};
   return {
-    requestBody: { required: true, content: { 'application/json': { schema: namedRef(route.body) } } },
+    requestBody: {
+      required: true,
+      content: {
+        'application/json': {
+          schema: namedRef(route.body),
+          ...examplesOf(EXAMPLES[route.operationId]?.request),
+        },
+      },
+    },
   };
 }
 
-function answerOf(answer: AnswerDoc) {
+function answerOf(answer: AnswerDoc, examples: NamedExamples | undefined) {
   return {
     description: answer.description,
     headers: headersOf(answer.headers ?? {}),
     content: answer.schema
-      ? { 'application/json': { schema: namedRef(answer.schema) } }
+      ? { 'application/json': { schema: namedRef(answer.schema), ...examplesOf(examples) } }
       : { 'text/plain': { schema: { type: 'string' } } },
   };
 }
@@ -249,7 +300,19 @@ function problemAnswer(status: number, codes: readonly ProblemCode[]) {
   return {
     description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].message}`).join(' '),
     headers: headersOf(headers),
-    content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: refOf('Problem') } } },
+    content: {
+      [PROBLEM_MEDIA_TYPE]: {
+        schema: namedRef(problemSchema),
+        ...examplesOf(Object.fromEntries(codes.map((code) => [code, problemExample(code, status)]))),
+      },
+    },
+  };
+}
+
+function examplesOf(examples: NamedExamples | undefined) {
+  if (examples === undefined) return {};
+  return {
+    examples: Object.fromEntries(Object.entries(examples).map(([name, value]) => [name, { value }])),
   };
 }
 

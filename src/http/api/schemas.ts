@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import { FAILURE_CODES } from '../../contract/failures';
 import { LINK_LANGUAGES } from '../../contract/plaid';
 import {
   DEFAULT_PAGE_SIZE,
+  failureCodeSchema,
+  indexedLinkStateSchema,
   jobSchema,
   linkSummarySchema,
   MAX_PAGE_SIZE,
   runIdSchema,
   userIdSchema,
 } from '../../contract/schemas';
-import { INDEXED_LINK_STATES } from '../../contract/states';
 
 /** Longest wait of a long poll, in seconds. */
 export const MAX_WAIT_SECONDS = 60;
@@ -42,11 +42,11 @@ export const unlinkQuerySchema = waitQuerySchema.extend({
 });
 
 export const listQuerySchema = z.strictObject({
-  state: z.enum(INDEXED_LINK_STATES).optional().meta({
+  state: indexedLinkStateSchema.optional().meta({
     description: 'Only links in this state. The first moments of a link are found as `waiting`.',
   }),
   job: jobSchema.optional().meta({ description: 'Only links with this job.' }),
-  errorCode: z.enum(FAILURE_CODES).optional().meta({
+  errorCode: failureCodeSchema.optional().meta({
     description: 'Only links whose error, or whose failed job, has this code.',
   }),
   pageSize: wholeNumber(1, MAX_PAGE_SIZE)
@@ -65,6 +65,10 @@ export const linkListSchema = z.strictObject({
   nextPageToken: z.string().optional().meta({ description: 'Absent on the last page.' }),
 });
 
+export const linkLanguageSchema = z
+  .enum(LINK_LANGUAGES, `must be one of Link's languages: ${LINK_LANGUAGES.join(', ')}`)
+  .meta({ description: 'What Link can speak.' });
+
 export const linkTokenRequestSchema = z.strictObject({
   userId: userIdSchema,
   mode: z
@@ -78,10 +82,7 @@ export const linkTokenRequestSchema = z.strictObject({
     .meta({
       description: 'Where OAuth banks send the user back to: one of those that the Plaid Dashboard allows.',
     }),
-  language: z
-    .enum(LINK_LANGUAGES, `must be one of Link's languages: ${LINK_LANGUAGES.join(', ')}`)
-    .optional()
-    .meta({ description: 'Of Link, in place of `PLAID_LANGUAGE`.' }),
+  language: linkLanguageSchema.optional().meta({ description: 'Of Link, in place of `PLAID_LANGUAGE`.' }),
 });
 
 export const runJobRequestSchema = z.strictObject({ job: jobSchema });

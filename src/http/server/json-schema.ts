@@ -21,6 +21,12 @@ export function refOf(name: string): string {
   return `#/components/schemas/${name}`;
 }
 
+/** The same, but that it allows further fields. */
+export function opened(schema: JsonSchema): JsonSchema {
+  const isClosed = (key: string, value: unknown) => key === 'additionalProperties' && value === false;
+  return JSON.parse(JSON.stringify(schema), (key, value) => (isClosed(key, value) ? undefined : value));
+}
+
 function withoutIdentity({ $schema: _dialect, $id: _id, ...schema }: JsonSchema): JsonSchema {
   return schema;
 }

@@ -3,6 +3,12 @@ import { z } from 'zod';
 import { PROBLEM_CODES, PROBLEMS, type ProblemCode, titleOf } from '../../contract/failures';
 import { SafeError } from '../../contract/safe-error';
 
+export const problemCodeSchema = z
+  .enum(PROBLEM_CODES)
+  .meta({ description: 'Why a request was refused: what programs should look at.' });
+
+export const inputErrorSchema = z.strictObject({ path: z.string(), message: z.string() });
+
 export const problemSchema = z
   .strictObject({
     type: z
@@ -11,9 +17,9 @@ export const problemSchema = z
     title: z.string(),
     status: z.int().min(400).max(599),
     detail: z.string(),
-    code: z.enum(PROBLEM_CODES).meta({ description: 'What programs should look at.' }),
+    code: problemCodeSchema,
     errors: z
-      .array(z.strictObject({ path: z.string(), message: z.string() }))
+      .array(inputErrorSchema)
       .optional()
       .meta({ description: 'What is wrong with the input, by the dotted path of the field.' }),
   })
