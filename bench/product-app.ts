@@ -78,6 +78,7 @@ export async function startProductApp(options: ProductOptions): Promise<LinkApp>
     taskQueue: TASK_QUEUE,
     keyRing,
     plaid,
+    plaidEnvironment: 'sandbox',
     http: { host: '127.0.0.1', port: 0, publicUrl: undefined, trustProxy: [], drainDelayMs: 0 },
     secrets: {
       apiKeys: [{ name: 'bench', key: new Secret(randomBytes(16).toString('hex')), scopes: API_SCOPES }],

@@ -50,6 +50,7 @@ function verifiedApp(): FastifyInstance {
     checkReachable: async () => undefined,
   };
   return createApp({
+    plaidEnvironment: 'sandbox',
     links,
     createLinkToken: nothing,
     publicUrl: 'http://127.0.0.1',

@@ -26,6 +26,7 @@ const entry: Entry<ApiSettings> = {
       keyRing,
       sealingPublicKey: settings.sealingPublicKey,
       plaid: plaidOf(settings.plaid, measureProviders(metrics)),
+      plaidEnvironment: settings.plaid.environment,
       plaidKeys: plaidKeyFile(settings.plaid.baseUrl, logger),
       http: settings.http,
       atomicEvents: settings.atomicEvents,

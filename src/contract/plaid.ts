@@ -1,5 +1,9 @@
 /** What Plaid calls things, where more than one folder has to know. */
 
+/** Plaid's only two environments. Items, tokens and keys never move between them. */
+export const PLAID_ENVIRONMENTS = ['sandbox', 'production'] as const;
+export type PlaidEnvironment = (typeof PLAID_ENVIRONMENTS)[number];
+
 /** Languages of Link: `language` of `/link/token/create`. */
 export const LINK_LANGUAGES = [
   'da',

@@ -65,6 +65,7 @@ export async function startLocalProviders(
     plaid: settings.plaid ?? {
       clientId: new Secret(SIMULATED.clientId),
       secret: new Secret(SIMULATED.secret),
+      environment: 'sandbox',
       baseUrl: plaidSimulator?.url ?? '',
       ...settings.simulatedPlaid,
     },

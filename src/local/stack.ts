@@ -171,6 +171,7 @@ async function start(
     keyRing,
     sealingPublicKey: settings.sealingPublicKey ?? sealingKeysOf(work, keyRing).publicKey,
     plaid,
+    plaidEnvironment: providers.plaid.environment,
     http: { ...http, port: apiPort, publicUrl },
     hostNames: [new URL(publicUrl).hostname, http.host],
     atomicEvents: settings.atomicEvents,

@@ -2,6 +2,7 @@ import { Client, type ConnectionLike } from '@temporalio/client';
 import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { JobEvents } from '../contract/jobs';
+import type { PlaidEnvironment } from '../contract/plaid';
 import { createClientDataConverter } from '../encryption/client-data-converter';
 import type { KeyRing } from '../encryption/key-ring';
 import type { SealingPublicKey } from '../encryption/sealing-keys';
@@ -32,6 +33,7 @@ export interface ApiOptions {
   /** Default: derived from the key ring. */
   sealingPublicKey?: SealingPublicKey | undefined;
   plaid: Plaid;
+  plaidEnvironment: PlaidEnvironment;
   /** Keeps Plaid's verification keys over a restart. */
   plaidKeys?: PlaidKeyStore;
   http: HttpSettings;
@@ -94,6 +96,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const app = createApp({
     links: followed(links),
     createLinkToken: (request, call) => plaid.createLinkToken(request, call),
+    plaidEnvironment: options.plaidEnvironment,
     publicUrl,
     apiKeys: () => current.apiKeys,
     atomicWebhookSecrets: () => current.atomicWebhookSecrets,

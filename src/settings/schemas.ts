@@ -1,7 +1,7 @@
 /** One tree of settings per process: where each value comes from, by which rule, and what it is without. */
 import { EVENT_TYPE_OF_JOB } from '../contract/jobs';
 import { DEFAULT_TASK_QUEUE } from '../contract/names';
-import { LINK_LANGUAGES } from '../contract/plaid';
+import { LINK_LANGUAGES, PLAID_ENVIRONMENTS } from '../contract/plaid';
 import { LOG_LEVELS } from '../logging/log-level';
 import {
   ATOMIC_BASE_URLS,
@@ -45,7 +45,6 @@ import {
   withDefault,
 } from './variable';
 
-const ENVIRONMENTS = ['sandbox', 'production'] as const;
 const DAY_MS = 86_400_000;
 /** Of webhook secrets and codec tokens in production. */
 const LEAST_SECRET_LENGTH = 16;
@@ -62,8 +61,8 @@ const notifyUrl = httpUrl('https://backend.example.com/webhooks/links', {
   query: true,
   httpsInProduction: true,
 });
-const plaidEnv = optional('PLAID_ENV', oneOf(ENVIRONMENTS, 'sandbox'));
-const atomicEnv = optional('ATOMIC_ENV', oneOf(ENVIRONMENTS, 'sandbox'));
+const plaidEnv = optional('PLAID_ENV', oneOf(PLAID_ENVIRONMENTS, 'sandbox'));
+const atomicEnv = optional('ATOMIC_ENV', oneOf(PLAID_ENVIRONMENTS, 'sandbox'));
 const host = withDefault(
   'HOST',
   matching(/^[A-Za-z0-9.:_-]{1,253}$/, 'a host name or an IP address', '127.0.0.1'),
@@ -90,6 +89,7 @@ const plaidClientId = secret('5f0c6a2b9d1e4a7c8b3d2e1f');
 const plaidSecret = secret('0123456789abcdef01234567890abc');
 /** How Plaid is used, by whatever credentials. */
 const plaidUse = {
+  environment: withDefault('PLAID_ENV', oneOf(PLAID_ENVIRONMENTS, 'sandbox'), 'sandbox'),
   baseUrl: from(
     { url: optional('PLAID_BASE_URL', providerUrl(PLAID_BASE_URLS.sandbox)), env: plaidEnv, atomicEnv },
     ({ url, env, atomicEnv: other = env }, wrong) =>

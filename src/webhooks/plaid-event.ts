@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { PlaidEnvironment } from '../contract/plaid';
 import { timestampSchema } from '../contract/schemas';
 import type { PlaidWebhookSignal } from '../contract/workflow';
 import { bodySha256 } from './body-digest';
@@ -14,6 +15,7 @@ export type PlaidWebhook = { ok: true; event: PlaidEvent } | { ok: false; errors
 
 const text = z.string().min(1).max(200);
 const kindSchema = z.object({ webhook_type: text, webhook_code: text });
+const environmentSchema = z.object({ environment: z.string() });
 // Webhooks of processors and of Link have no `item_id`, so it is asked for only where it is used.
 const itemSchema = z.object({ item_id: text });
 
@@ -77,12 +79,16 @@ const readOther = reading({}, () => ({ kind: 'item_heard_of' }));
 
 /**
  * Reads a verified webhook of Plaid's (reference, Webhooks). Fields that are not used are not looked at: Plaid types
- * some of them differently from webhook to webhook. Whether the Item is the link's is for the workflow to say. Never
- * throws.
+ * some of them differently from webhook to webhook. One that says it is of another environment is none. Whether the
+ * Item is the link's is for the workflow to say. Never throws.
  */
-export function parsePlaidWebhook(rawBody: Uint8Array): PlaidWebhook {
+export function parsePlaidWebhook(rawBody: Uint8Array, environment: PlaidEnvironment): PlaidWebhook {
   const json = parseJsonBody(rawBody);
   if (!json.ok) return json;
+  const said = environmentSchema.safeParse(json.value).data?.environment;
+  if (said !== undefined && said !== environment) {
+    return { ok: false, errors: [{ path: 'environment', message: `is not ${environment}` }] };
+  }
   const kind = parseShape(kindSchema, json.value);
   if (!kind.ok) return kind;
 

@@ -66,6 +66,7 @@ function linkClient(callTimeoutMs: number): LinkClient {
 
 function httpApi(callTimeoutMs: number): FastifyInstance {
   const app = createApp({
+    plaidEnvironment: 'sandbox',
     links: linkClient(callTimeoutMs),
     createLinkToken: async () => ({ linkToken: 'link-sandbox-new', expiration: '2030-01-01T04:00:00Z' }),
     publicUrl: 'https://links.example.com',

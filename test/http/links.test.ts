@@ -43,7 +43,7 @@ describe('POST /v1/links', () => {
   });
 
   test('takes an access token and an account', async () => {
-    const { app, links } = testApp();
+    const { app, links } = testApp({ plaidEnvironment: 'production' });
     const body = {
       userId: 'u',
       accessToken: 'access-production-abc',
@@ -52,6 +52,19 @@ describe('POST /v1/links', () => {
     };
     expect((await app.inject(request('POST', '/v1/links', body))).statusCode).toBe(202);
     expect(links.callsOf('start')[0]?.[0]).toEqual(body);
+  });
+
+  test.each([
+    ['publicToken', 'public-production-abc'],
+    ['accessToken', 'access-production-abc'],
+  ])("refuses a token of Plaid's other environment: %s", async (path, token) => {
+    const { app, links } = testApp();
+    const body = { userId: 'u', [path]: token, jobs: ['recurrence-detection'] };
+    const response = await app.inject(request('POST', '/v1/links', body));
+    const { errors } = expectProblem(response, 400, 'invalid_request');
+    expect(errors).toEqual([{ path, message: "is not of Plaid's sandbox, which this service uses" }]);
+    expect(response.payload).not.toContain(token);
+    expect(links.calls).toEqual([]);
   });
 
   test('answers 409 when another request started the open link', async () => {

@@ -310,7 +310,9 @@ const VALIDATORS: Readonly<Record<string, z.ZodType>> = {
 function acceptsWebhook(operationId: string, body: unknown): boolean {
   const bytes = Buffer.from(JSON.stringify(body));
   const webhook =
-    operationId === 'receiveAtomicWebhook' ? parseAtomicWebhook(bytes, undefined) : parsePlaidWebhook(bytes);
+    operationId === 'receiveAtomicWebhook'
+      ? parseAtomicWebhook(bytes, undefined)
+      : parsePlaidWebhook(bytes, 'sandbox');
   return webhook.ok && webhook.event.kind !== 'ignored';
 }
 

@@ -51,6 +51,22 @@ test('a verified webhook becomes a signal to the link of the path', async () => 
   ]);
 });
 
+test("a webhook of Plaid's other environment is a 400, whatever it says", async () => {
+  for (const type of ['ITEM', 'LINK']) {
+    const made = testApp();
+    const body = JSON.stringify({ ...JSON.parse(BODY), webhook_type: type, environment: 'production' });
+    const { errors } = expectProblem(await send(made, { body }), 400, 'invalid_request');
+    expect(errors).toEqual([{ path: 'environment', message: 'is not sandbox' }]);
+    expect(made.links.calls).toEqual([]);
+  }
+});
+
+test('a webhook that names no environment is taken', async () => {
+  const made = testApp();
+  const { environment: _, ...body } = JSON.parse(BODY);
+  expect((await send(made, { body: JSON.stringify(body) })).statusCode).toBe(200);
+});
+
 test('the verifier is given the bytes and the header as they came', async () => {
   const seen: unknown[] = [];
   const made = testApp({

@@ -69,6 +69,7 @@ beforeAll(async () => {
   plaid = await startPlaidSimulator({ clientId: 'client', secret: 'plaid-secret' });
   const provider = createPlaid({ clientId: 'client', secret: 'plaid-secret', baseUrl: plaid.url });
   app = createApp({
+    plaidEnvironment: 'sandbox',
     links,
     createLinkToken: (options, call) => provider.createLinkToken(options, call),
     publicUrl: 'https://links.example.com',

@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { parseAtomicWebhook } from '../../src/webhooks/atomic-event';
-import { parsePlaidWebhook } from '../../src/webhooks/plaid-event';
+import { parsePlaidWebhook as parsePlaidWebhookOf } from '../../src/webhooks/plaid-event';
 import employerWebhook from '../fixtures/atomic/webhook.employer-classification-completed.json';
 import recurringWebhook from '../fixtures/atomic/webhook.recurring-transaction-detection-completed.json';
+
+const parsePlaidWebhook = (rawBody: Uint8Array) => parsePlaidWebhookOf(rawBody, 'sandbox');
 
 const sha256 = (body: Uint8Array) => createHash('sha256').update(body).digest('hex');
 const bytes = (value: unknown) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));

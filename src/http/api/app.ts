@@ -46,7 +46,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
 
   const api = [
     ...linkTokenRoutes(deps),
-    ...linkRoutes(deps.links, closing.signal),
+    ...linkRoutes(deps, closing.signal),
     ...jobRoutes(deps.links, closing.signal),
     ...userRoutes(deps.links, closing.signal),
   ];

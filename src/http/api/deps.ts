@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { FailureCode } from '../../contract/failures';
 import type { Job, JobEvents } from '../../contract/jobs';
+import type { PlaidEnvironment } from '../../contract/plaid';
 import type { Erasure, JobResult, LinkSummary, LinkToken, LinkView, StartLink } from '../../contract/schemas';
 import type { ApiScope } from '../../contract/scopes';
 import type { IndexedLinkState } from '../../contract/states';
@@ -105,6 +106,8 @@ export interface AppDeps {
   links: LinkGateway;
   /** Plaid's Link token for a new Item; may fail with a ProviderError. */
   createLinkToken(request: LinkTokenRequest, options?: CallContext): Promise<LinkToken>;
+  /** Tokens and webhooks of the other one are refused. */
+  plaidEnvironment: PlaidEnvironment;
   /** Under which Plaid reaches this service, without the path: `https://links.example.com`. */
   publicUrl: string;
   /** Read on every request, so that keys and secrets can be rotated without a restart. */

@@ -1,8 +1,9 @@
 import type { ProblemCode } from '../../contract/failures';
 import { chooseAccountSchema, linkViewSchema, startLinkSchema } from '../../contract/schemas';
 import { isFinal } from '../../contract/states';
+import { HttpProblem } from '../server/problems';
 import { defineRoute, type Route } from '../server/route';
-import type { LinkGateway } from './deps';
+import type { AppDeps } from './deps';
 import { PLAID_PROBLEMS } from './link-token-routes';
 import { linkListSchema, listQuerySchema, unlinkQuerySchema, userParamsSchema } from './schemas';
 
@@ -10,7 +11,7 @@ const TAG = 'Linking';
 const TEMPORAL: ProblemCode = 'temporal_unavailable';
 
 /** `closing` aborts when the server is about to stop: waits under way are then answered at once. */
-export function linkRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
+export function linkRoutes({ links, plaidEnvironment }: AppDeps, closing: AbortSignal): Route[] {
   return [
     defineRoute(
       {
@@ -36,6 +37,12 @@ export function linkRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
       },
       { body: startLinkSchema },
       async ({ body }, { requestId }) => {
+        const [path, token] =
+          'publicToken' in body ? ['publicToken', body.publicToken] : ['accessToken', body.accessToken];
+        if (token.split('-')[1] !== plaidEnvironment) {
+          const message = `is not of Plaid's ${plaidEnvironment}, which this service uses`;
+          throw new HttpProblem('invalid_request', { errors: [{ path, message }] });
+        }
         const { link, created } = await links.start(body, { requestId });
         if (!created) return { status: 200, body: link };
         return { status: 202, body: link, headers: { location: `/v1/links/${link.userId}` } };

@@ -9,7 +9,7 @@ import type { WebhookRoute } from './webhook-routes';
 
 /** `POST /webhooks/plaid/:userId`: Plaid says something of a user's Item. It takes 200 alone for an answer. */
 export function plaidWebhookRoute(
-  { links, verifyPlaidWebhook }: AppDeps,
+  { links, verifyPlaidWebhook, plaidEnvironment }: AppDeps,
   metrics: WebhookMetrics,
 ): WebhookRoute {
   return {
@@ -36,7 +36,7 @@ export function plaidWebhookRoute(
         metrics.count('plaid', verdict.reason);
         throw new HttpProblem(verdict.unavailable ? 'provider_unavailable' : 'invalid_signature');
       }
-      const webhook = parsePlaidWebhook(rawBody);
+      const webhook = parsePlaidWebhook(rawBody, plaidEnvironment);
       if (!params.success || !webhook.ok) {
         metrics.count('plaid', 'invalid_body');
         const errors = webhook.ok ? [] : webhook.errors;

@@ -28,6 +28,7 @@ export function testApp(overrides: Partial<AppDeps> = {}): TestApp {
   const metrics = new Registry();
   const logLines: Record<string, unknown>[] = [];
   const app = createApp({
+    plaidEnvironment: 'sandbox',
     links,
     createLinkToken: async () => ({ linkToken: 'link-sandbox-new', expiration: '2030-01-01T04:00:00Z' }),
     publicUrl: 'https://links.example.com',
