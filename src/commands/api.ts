@@ -38,6 +38,7 @@ const entry: Entry<ApiSettings> = {
     });
     return {
       drain: api.drain,
+      ended: api.ended,
       async close() {
         await api.close();
         await connection.close();

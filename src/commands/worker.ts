@@ -1,19 +1,23 @@
 /** `npm run worker`: runs links, a process of its own. */
 
 import { createProbeApp } from '../http/server/probes';
+import { HttpProblem } from '../http/server/problems';
 import { encryptedPayloadCounter } from '../process/encryption-metrics';
 import { keepSearchAttributes } from '../process/keep-search-attributes';
 import { listenOn } from '../process/listen';
 import { processMetrics } from '../process/process-metrics';
 import { measureProviders } from '../process/provider-metrics';
-import { type Entry, runEntry } from '../process/run-entry';
+import { type Entry, readEnvironment, runEntry } from '../process/run-entry';
 import { atomicOf, keyRingOf, plaidOf } from '../process/wiring';
+import { watchBoth } from '../providers/watch-requests';
 import { readWorkerSettings } from '../settings/read-settings';
 import type { WorkerSettings } from '../settings/types';
 import { connectWhenReady } from '../worker/connect-when-ready';
+import { KeyRefusals } from '../worker/key-refusals';
 import { measureSteps } from '../worker/metrics';
 import { installRuntime } from '../worker/sdk-runtime';
 import { type RunningWorker, startWorker } from '../worker/start-worker';
+import { boundWorkflowHeaps } from '../worker/workflow-heap';
 
 const entry: Entry<WorkerSettings> = {
   name: 'worker',
@@ -24,10 +28,15 @@ const entry: Entry<WorkerSettings> = {
     const keyRing = await keyRingOf(temporal, logger);
     const runtime = await installRuntime({ logger, otlpEndpoint: work.otlpEndpoint });
     const metrics = processMetrics({ more: runtime.readMetrics, buildId: work.deployment?.buildId });
-    const measured = measureProviders(metrics);
+    const refusals = new KeyRefusals();
+    const watch = watchBoth(measureProviders(metrics), refusals.watch);
+    boundWorkflowHeaps(
+      work.maxCachedWorkflows,
+      [...process.execArgv, readEnvironment().NODE_OPTIONS ?? ''].join(' '),
+    );
 
     let checkReady = async (): Promise<unknown> => {
-      throw new Error('The worker has not started yet.');
+      throw notReady('The worker has not started yet.');
     };
     const probes = createProbeApp({ checkReady: () => checkReady(), metrics, logger });
     const url = await listenOn(probes, { host: work.host, port: work.port, variable: 'WORKER_PORT' });
@@ -43,16 +52,18 @@ const entry: Entry<WorkerSettings> = {
       namespace,
       taskQueue,
       keyRing,
-      plaid: plaidOf(settings.plaid, measured),
-      atomic: atomicOf(settings.atomic, measured),
+      plaid: plaidOf(settings.plaid, watch),
+      atomic: atomicOf(settings.atomic, watch),
       work,
       interceptor: measureSteps(metrics),
       onPayloadEncrypted: encryptedPayloadCounter(metrics),
       logger,
     });
     checkReady = async () => {
-      if (!worker.isPolling()) throw new Error('The worker does not poll.');
+      if (!worker.isPolling()) throw notReady('The worker does not poll.');
       await connection.workflowService.getSystemInfo({});
+      const refusal = refusals.standing;
+      if (refusal) throw keysRefused(refusal);
     };
     logger.info({ namespace, taskQueue, deployment: work.deployment }, 'worker is polling');
 
@@ -70,5 +81,17 @@ const entry: Entry<WorkerSettings> = {
     };
   },
 };
+
+function notReady(detail: string): HttpProblem {
+  return new HttpProblem('temporal_unavailable', { detail });
+}
+
+/** No traffic comes to a worker, so that being unready takes nothing away: it shows, and holds up a rollout. */
+function keysRefused({ provider, code }: { provider: 'plaid' | 'atomic'; code: string }): HttpProblem {
+  const name = provider === 'plaid' ? 'Plaid' : 'Atomic';
+  return new HttpProblem('configuration_error', {
+    detail: `${name} refuses the keys of this worker (${code}).`,
+  });
+}
 
 void runEntry(entry);

@@ -45,7 +45,7 @@ import { type UnlinkOptions, unlink } from './unlink';
 
 export type { ConnectOptions, LinkClientOptions } from './link-client-options';
 
-const DEFAULT_CALL_TIMEOUT_MS = 4_000;
+export const DEFAULT_CALL_TIMEOUT_MS = 4_000;
 const DEFAULT_REPAIR_TIMEOUT_MS = 20_000;
 const DEFAULT_MAX_WAITS = 1_000;
 /** To one link. Temporal fails the workflow task of a link that is sent more than it can buffer meanwhile. */

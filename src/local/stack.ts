@@ -202,7 +202,7 @@ async function start(
   while (!worker.isPolling()) await sleep(10, undefined, { signal: stop });
 
   return {
-    ended: Promise.race([temporal.ended, worker.ended]).then(() => {
+    ended: Promise.race([temporal.ended, worker.ended, api.ended]).then(() => {
       throw new StartError('A part of it ended by itself.');
     }),
     apiUrl,

@@ -19,6 +19,8 @@ export interface LoggedError {
 /** The SDK's own, by name since it does not export them all: calls, connections, shutdown, what a workflow waited for. */
 const SDK_ERRORS =
   /^(ServiceError|TransportError|IllegalStateError|GracefulShutdownPeriodExpiredError|UnexpectedError|ActivityFailure|ChildWorkflowFailure|CancelledFailure|TimeoutFailure)$/;
+/** What a workflow is handed of a failed step or child; the cause is the failure itself. */
+const WRAPPERS = /^(ActivityFailure|ChildWorkflowFailure)$/;
 const MAX_CAUSES = 3;
 const MAX_FRAMES = 12;
 const MAX_TEXT = 2_000;
@@ -37,7 +39,7 @@ function fieldsOf(error: unknown, depth: number): LoggedError {
   if (!isError(error)) return { name: typeof error };
   const code: unknown = Reflect.get(error, 'code');
   const message = hasSafeMessage(error) ? error.message.slice(0, MAX_TEXT) : undefined;
-  const frames = framesOf(error.stack);
+  const frames = isClassified(error) ? undefined : framesOf(error.stack);
   return {
     name: String(error.name).slice(0, 100),
     ...(message !== undefined && { message }),
@@ -78,6 +80,13 @@ export function hasSafeMessage(error: Error): boolean {
     isGrpcServiceError(error) ||
     SDK_ERRORS.test(error.name)
   );
+}
+
+/** A failure whose code and words say it all: where it was thrown is where all are. A bug is told by its stack. */
+function isClassified(error: Error): boolean {
+  if (error instanceof ApplicationFailure)
+    return isFailureCode(error.type) && error.type !== 'internal_error';
+  return WRAPPERS.test(error.name) && isError(error.cause) && isClassified(error.cause);
 }
 
 interface ErrorLike {

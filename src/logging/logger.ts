@@ -1,7 +1,11 @@
 import type { Logger as TemporalLogger } from '@temporalio/worker';
 import pino, { type DestinationStream, type Logger } from 'pino';
+import { erasedUserOf, userIdOf } from '../contract/names';
 import type { LogLevel } from './log-level';
 import { hasSafeMessage, isError, loggable, loggedError } from './loggable';
+
+/** What the SDK says of a run that ends with a failure of ours; one of any other kind fails its task instead. */
+const WORKFLOW_FAILED = 'Workflow failed';
 
 export type { Logger } from 'pino';
 
@@ -51,7 +55,7 @@ export function createLogger({ name, level, destination = pino.destination(1) }:
 export function temporalLogger(logger: Logger): TemporalLogger {
   const write =
     (level: 'trace' | 'debug' | 'info' | 'warn' | 'error') => (message: string, meta?: object) => {
-      logger[level]({ ...meta }, message);
+      logger[level](fieldsOf(message, meta), message);
     };
   const [trace, debug, info, warn, error] = [
     write('trace'),
@@ -69,6 +73,24 @@ export function temporalLogger(logger: Logger): TemporalLogger {
     warn,
     error,
   };
+}
+
+/** With the user whose workflow it is about, and without what only the SDK knows how to read. */
+function fieldsOf(message: string, meta: object = {}): Record<string, unknown> {
+  const { taskToken: _, isLocal: _local, ...fields }: Record<string, unknown> = { ...meta };
+  const { workflowId, error } = fields;
+  const userId = typeof workflowId === 'string' ? userOf(workflowId) : undefined;
+  return {
+    ...fields,
+    ...(userId !== undefined && { userId }),
+    // On its way from the workflow the failure has lost its type; the run and the steps before it have the cause.
+    ...(message === WORKFLOW_FAILED && isError(error) && { error: error.name }),
+  };
+}
+
+/** Of a link, one of its notifications, or an erasure. */
+function userOf(workflowId: string): string | undefined {
+  return userIdOf(workflowId)?.split('/', 1)[0] ?? erasedUserOf(workflowId);
 }
 
 /** pino hands values that its formatter has seen to the serializers again. */

@@ -1,14 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ConnectionLike, isGrpcServiceError } from '@temporalio/client';
 import type { Logger } from '../logging/logger';
-import { ensureSearchAttributes } from '../temporal/search-attributes';
+import { GRPC_STATUS, mayPass } from '../temporal/grpc-status';
+import { ensureSearchAttributes, SearchAttributesError } from '../temporal/search-attributes';
+import { StartError } from './start-error';
 
 const AGAIN_AFTER_MS = 5_000;
-const GRPC_UNAVAILABLE = [1, 4, 14];
+/** The credentials do not reach that far, or the server has no such call. */
+const NOT_FOR_US: readonly number[] = [GRPC_STATUS.PERMISSION_DENIED, GRPC_STATUS.UNIMPLEMENTED];
 
 /**
  * Registers the search attributes as soon as Temporal can be reached, in the background. Where that is not allowed it
- * says so once: an operator runs `npm run search-attributes` with rights that suffice.
+ * says so once: an operator runs `npm run search-attributes` with rights that suffice. `done` rejects with
+ * {@link StartError} where waiting cannot help, as with an attribute of the wrong type.
  */
 export function keepSearchAttributes({
   connection,
@@ -30,11 +34,13 @@ export function keepSearchAttributes({
         return;
       } catch (error) {
         if (stopping.signal.aborted) return;
-        const cause = error instanceof Error ? error.cause : undefined;
-        if (isGrpcServiceError(cause) && !GRPC_UNAVAILABLE.includes(cause.code)) {
+        const cause = error instanceof SearchAttributesError ? error.cause : error;
+        if (isGrpcServiceError(cause) && NOT_FOR_US.includes(cause.code)) {
           logger.warn({ err: error }, 'search attributes are missing; run: npm run search-attributes');
           return;
         }
+        if (error instanceof SearchAttributesError && (cause === undefined || !mayPass(cause)))
+          throw new StartError(error.message, { cause: error });
         if (!told) logger.warn({ err: error }, 'Temporal cannot be reached; trying again');
         told = true;
       }
@@ -42,5 +48,8 @@ export function keepSearchAttributes({
     }
   }
 
-  return { stop: () => stopping.abort(), done: register() };
+  const done = register();
+  // Whoever needs it waits for it; until then nobody may be listening.
+  done.catch(() => undefined);
+  return { stop: () => stopping.abort(), done };
 }

@@ -56,6 +56,8 @@ export interface ApiOptions {
 
 export interface RunningApi extends Running {
   drain(): Promise<void>;
+  /** Rejects when Temporal is not set up as it has to be. */
+  ended: Promise<never>;
   /** Where it listens. */
   url: string;
   /** From now on these keys and secrets count. */
@@ -119,6 +121,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
       current = httpSecrets(secrets);
     },
     drain: () => drain(app, http.drainDelayMs),
+    ended: failureOf(attributes.done),
     async close() {
       attributes.stop();
       await app.close();
@@ -126,6 +129,13 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
       logger.info('api has stopped');
     },
   };
+}
+
+/** Settles only where the work fails. */
+function failureOf(work: Promise<void>): Promise<never> {
+  const failure = new Promise<never>((_, reject) => work.catch(reject));
+  failure.catch(() => undefined);
+  return failure;
 }
 
 /** The links as the API uses them: what a request sets going carries its id. */

@@ -4,7 +4,7 @@ import { defineSearchAttributeKey } from '@temporalio/common';
 import { temporal } from '@temporalio/proto';
 import { SEARCH_ATTRIBUTE_TYPES, SEARCH_ATTRIBUTES } from '../contract/names';
 import { SafeError } from '../contract/safe-error';
-import { GRPC_STATUS } from './grpc-status';
+import { GRPC_STATUS, reasonOf } from './grpc-status';
 
 export const linkStateKey = defineSearchAttributeKey(SEARCH_ATTRIBUTES.linkState, 'KEYWORD');
 export const linkStateSinceKey = defineSearchAttributeKey(SEARCH_ATTRIBUTES.linkStateSince, 'DATETIME');
@@ -47,7 +47,9 @@ export async function ensureSearchAttributes(
     const clash = WANTED.find(({ name, type }) => known[name] !== undefined && known[name] !== type);
     if (clash) {
       throw new SearchAttributesError(
-        `Namespace "${namespace}" has a search attribute ${clash.name} that is not of type ${clash.cliType}.`,
+        `Namespace "${namespace}" has a search attribute ${clash.name} that is not of type ${clash.cliType}. ` +
+          'Use another namespace, or remove it where nothing else needs it:\n  ' +
+          `temporal operator search-attribute remove --namespace ${namespace} --name ${clash.name}`,
       );
     }
     if (missing.length > 0) await add(connection, namespace, missing);
@@ -103,9 +105,8 @@ function explained(error: unknown, namespace: string): SearchAttributesError {
     ({ name, cliType }) =>
       `temporal operator search-attribute create --namespace ${namespace} --name ${name} --type ${cliType}`,
   ).join('\n  ');
-  const reason = isGrpcServiceError(error) ? error.details : 'the server could not be asked';
   return new SearchAttributesError(
-    `Search attributes of namespace "${namespace}" could not be set up: ${reason}\nAn operator can add them:\n  ${byHand}`,
+    `Search attributes of namespace "${namespace}" could not be set up: ${reasonOf(error)}\nAn operator can add them:\n  ${byHand}`,
     error,
   );
 }

@@ -3,10 +3,10 @@ import type { WorkSettings } from '../settings/types';
 
 const MIB = 1024 * 1024;
 /** Many more than work at once, for seconds each. Those that wait, for hours or years, need no place in the cache. */
-const CACHED_LINKS = 200;
+export const CACHED_LINKS = 200;
 const LEAST_CACHED_LINKS = 50;
 /** Of a link in the cache. */
-const CACHED_LINK_MIB = 0.33;
+export const CACHED_LINK_MIB = 0.33;
 /** Of a process without a link. */
 const BASE_MIB = 200;
 

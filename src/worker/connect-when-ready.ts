@@ -3,6 +3,7 @@ import type { ClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection } from '@temporalio/worker';
 import type { Logger } from '../logging/logger';
 import { StartError } from '../process/start-error';
+import { mayPass, reasonOf } from '../temporal/grpc-status';
 
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
@@ -10,7 +11,7 @@ const CALL_TIMEOUT_MS = 5_000;
 
 /**
  * A connection for workers, once Temporal answers for the namespace: processes that are started together find it not there
- * yet. Tries for `patienceMs`, then throws {@link StartError}; rejects with an AbortError when `stop` aborts.
+ * yet. Tries for `patienceMs`, then throws {@link StartError}, and at once where Temporal refuses it; rejects with an AbortError when `stop` aborts.
  */
 export async function connectWhenReady({
   connectConfig,
@@ -45,6 +46,13 @@ export async function connectWhenReady({
     } catch (error) {
       await connection?.close();
       stop.throwIfAborted();
+      if (!mayPass(error)) {
+        throw new StartError(
+          `Temporal at ${address} refuses namespace "${namespace}": ${reasonOf(error)}. ` +
+            'Check TEMPORAL_NAMESPACE, TEMPORAL_API_KEY and the certificates.',
+          { cause: error },
+        );
+      }
       if (Date.now() + pauseMs > endMs) {
         throw new StartError(
           `Temporal at ${address} did not answer for namespace "${namespace}" within ${patienceMs / 1000} s. ` +

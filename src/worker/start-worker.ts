@@ -25,6 +25,12 @@ import { workflowBundle } from './workflow-bundle';
 
 /** Longer than the 40 s that an activity may take, so that one in flight can end by itself. */
 export const DRAIN_MS = 45_000;
+/**
+ * A task for a link in the cache waits so long for its worker, then goes to any. Reads of what a killed worker had cached
+ * hang for that time, and the API gives up a read after 4 s. Where a backlog holds tasks for longer, links are replayed by
+ * other workers, which costs milliseconds each.
+ */
+export const STICKY_QUEUE_MS = 3_000;
 /** What has not ended by then never will. */
 const FORCE_AFTER_DRAIN_MS = 15_000;
 
@@ -78,6 +84,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     }),
     interceptors: { activity: [followRequest, options.interceptor] },
     reuseV8Context: true,
+    stickyQueueScheduleToStartTimeout: STICKY_QUEUE_MS,
     ...workerCapacity(work, getHeapStatistics().heap_size_limit),
     shutdownGraceTime: drainMs,
     shutdownForceTime: drainMs + FORCE_AFTER_DRAIN_MS,
@@ -112,17 +119,21 @@ function deploymentOptions({ name, buildId }: { name: string; buildId: string })
 }
 
 /** Steps know the request that they serve, say so in their logs, and pass it on to the providers. */
-const followRequest: ActivityInterceptorsFactory = () => ({
-  inbound: {
-    execute: (input, next) => servingRequest(requestIdIn(input.headers), () => next(input)),
-  },
-  outbound: {
-    getLogAttributes(input, next) {
-      const requestId = servedRequestId();
-      return next(requestId === undefined ? input : { ...input, requestId });
+const followRequest: ActivityInterceptorsFactory = () => {
+  let requestId: string | undefined;
+  return {
+    inbound: {
+      execute(input, next) {
+        requestId = requestIdIn(input.headers);
+        return servingRequest(requestId, () => next(input));
+      },
     },
-  },
-});
+    outbound: {
+      // Asked also for the lines of the SDK before and after the step.
+      getLogAttributes: (input, next) => next(requestId === undefined ? input : { ...input, requestId }),
+    },
+  };
+};
 
 /** The workflow code. The bundler describes at length what it did, which is for debugging alone. */
 export function loadWorkflows(logger: Logger): Promise<WorkflowBundleOption> {

@@ -55,7 +55,7 @@ beforeAll(async () => {
   service = await startService({ processes: ['api', 'worker', 'codec'] });
   const { userId } = await service.link();
   await service.call.linkWhen(userId, ({ state }) => state === 'linked');
-  await service.call.get(`/v1/links/${userId}/jobs/employer-classification?waitSeconds=1`);
+  await service.call.job(userId, 'employer-classification', 1);
   folder = await mkdtemp(path.join(tmpdir(), 'processor-link-prometheus-'));
   const target = (processUrl: string) => new URL(processUrl).host;
   await writeFile(

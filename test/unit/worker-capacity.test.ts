@@ -1,4 +1,7 @@
+import { DEFAULT_CALL_TIMEOUT_MS } from '../../src/link-client/link-client';
 import { workerCapacity } from '../../src/worker/capacity';
+import { STICKY_QUEUE_MS } from '../../src/worker/start-worker';
+import { workflowHeapMib } from '../../src/worker/workflow-heap';
 
 const GIB = 1024 ** 3;
 const settings = {
@@ -6,6 +9,16 @@ const settings = {
   maxConcurrentActivities: 200,
   maxConcurrentWorkflowTasks: 100,
 };
+
+it('has links of a worker that died read by another before the API gives up', () => {
+  expect(STICKY_QUEUE_MS).toBeLessThan(DEFAULT_CALL_TIMEOUT_MS);
+});
+
+describe('the heap of a thread that runs workflows', () => {
+  it('is bounded, and grows only with a cache beyond the default', () => {
+    expect([undefined, 50, 200, 1_200].map(workflowHeapMib)).toEqual([512, 512, 512, 1_172]);
+  });
+});
 
 describe('what a worker does and remembers at once', () => {
   it('is the links that work at once, not all that the heap could hold', () => {

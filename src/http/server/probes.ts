@@ -9,7 +9,7 @@ import { type RouteDoc, responseSchemas } from './route';
 import { createServer } from './server';
 
 export interface ProbeDeps {
-  /** Rejects while this process cannot do its work. */
+  /** Rejects while this process cannot do its work; with a problem, where it is another than that Temporal is away. */
   checkReady: () => Promise<unknown>;
   metrics: Registry;
 }
@@ -68,6 +68,7 @@ export function addProbes(app: FastifyInstance, { checkReady, metrics }: ProbeDe
     try {
       await withinTemporalDeadline(check());
     } catch (error) {
+      if (error instanceof HttpProblem) throw error;
       throw new HttpProblem('temporal_unavailable', { cause: error });
     }
     return { status: 'ready' };
