@@ -205,7 +205,10 @@ const REFUSALS = {
     message: 'The bank still asks for a sign-in. The user has to finish Link in update mode.',
   },
   payload_too_large: { status: 413, message: 'The request is too large.' },
-  unsupported_media_type: { status: 415, message: 'Only application/json is taken.' },
+  unsupported_media_type: {
+    status: 415,
+    message: 'Only application/json is taken, and no Content-Encoding.',
+  },
   too_many_requests: {
     status: 429,
     message: 'The limit for this key or address is used up.',

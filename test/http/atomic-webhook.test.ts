@@ -247,13 +247,27 @@ describe('the order of checks', () => {
     },
   );
 
-  test('no type at all is a wrong type', async () => {
-    const { app } = testApp({ limits });
-    const payload = Buffer.from(BODY);
-    const headers = { 'x-hmac-signature-sha-256': good };
-    const response = await app.inject({ method: 'POST', url: '/webhooks/atomic', headers, payload });
-    expectProblem(response, 415, 'unsupported_media_type');
+  test('a body without a type is taken for JSON', async () => {
+    const made = testApp({ limits });
+    const post = (payload: Buffer, signature: string) => {
+      const headers = { 'x-hmac-signature-sha-256': signature };
+      return made.app.inject({ method: 'POST', url: '/webhooks/atomic', headers, payload });
+    };
+    expect((await post(Buffer.from(BODY), good)).statusCode).toBe(200);
+    expect(made.links.callsOf('signalAtomicWebhook')).toHaveLength(1);
+    expectProblem(await post(Buffer.from(BODY), 'bad'), 401, 'invalid_signature');
   });
+
+  test.each(['gzip', 'br', 'identity, gzip', 'nonsense'])(
+    'a body in the encoding %s is a wrong type, before a wrong signature',
+    async (encoding) => {
+      const made = testApp({ limits });
+      const headers = { 'content-encoding': encoding };
+      expectProblem(await send(made, { headers }), 415, 'unsupported_media_type');
+      expectProblem(await send(made, { headers, signature: 'bad' }), 415, 'unsupported_media_type');
+      expect(made.links.calls).toEqual([]);
+    },
+  );
 
   test('a wrong signature comes before a malformed body', async () => {
     const made = testApp({ limits });
