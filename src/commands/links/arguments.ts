@@ -27,8 +27,7 @@ export function readArguments(args: readonly string[]): LinksArguments {
     throw new StartError('The user id must be 1 to 128 of A-Z a-z 0-9 _ . : -');
   }
   if (job !== undefined && !isJob(job)) throw new StartError(`No such job: ${job}`);
-  const pace = Number(values.pace ?? DEFAULT_PACE);
-  if (!(pace > 0 && pace <= 1_000)) throw new StartError('--pace must be 1 to 1000 links a second');
+  const pace = paceOf(values.pace, DEFAULT_PACE);
   if (userId !== undefined && values.query !== undefined) {
     throw new StartError('Name one user, or a --query, not both.');
   }
@@ -41,6 +40,36 @@ export function readArguments(args: readonly string[]): LinksArguments {
     json: values.json,
     pace,
   };
+}
+
+/** What follows `import`. */
+export interface ImportArguments {
+  file: string;
+  dryRun: boolean;
+  yes: boolean;
+  json: boolean;
+  /** Links a second. */
+  pace: number;
+}
+
+/** Each link is several calls to Plaid and Atomic, whose limits all users share. */
+const DEFAULT_IMPORT_PACE = 5;
+
+/** Throws {@link StartError} with what is wrong. */
+export function readImportArguments(args: readonly string[]): ImportArguments {
+  const { positionals, values } = parsed(args);
+  const [file, ...rest] = positionals;
+  if (file === undefined) throw new StartError('Name a file: npm run links -- import <file.jsonl>');
+  if (rest.length > 0) throw new StartError(`Too many arguments: ${rest.join(' ')}`);
+  if (values.query !== undefined) throw new StartError('import takes a file, and no --query.');
+  const pace = paceOf(values.pace, DEFAULT_IMPORT_PACE);
+  return { file, dryRun: values['dry-run'], yes: values.yes, json: values.json, pace };
+}
+
+function paceOf(given: string | undefined, standing: number): number {
+  const pace = Number(given ?? standing);
+  if (!(pace > 0 && pace <= 1_000)) throw new StartError('--pace must be 1 to 1000 links a second');
+  return pace;
 }
 
 function parsed(args: readonly string[]) {
