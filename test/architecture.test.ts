@@ -138,9 +138,16 @@ const ROOMS: Readonly<Record<string, Room>> = {
   },
 
   'src/operator': {
-    rooms: ['src/contract', 'src/encryption', 'src/temporal', 'src/providers', 'src/link-client'],
+    rooms: [
+      'src/contract',
+      'src/system',
+      'src/encryption',
+      'src/temporal',
+      'src/providers',
+      'src/link-client',
+    ],
     typesOf: ['src/settings'],
-    packages: ['@temporalio/client', '@temporalio/common', '@temporalio/proto'],
+    packages: ['@temporalio/client', '@temporalio/common', '@temporalio/proto', 'zod'],
   },
 
   'src/commands': {

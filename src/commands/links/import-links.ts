@@ -3,11 +3,11 @@ import { access, constants } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StartLink } from '../../contract/schemas';
 import { LinkClientError } from '../../link-client/link-client-error';
+import { importLines } from '../../operator/links/import-lines';
+import { type ImportReport, type ImportRow, openImportReport } from '../../operator/links/import-report';
 import { StartError } from '../../process/start-error';
 import type { ImportArguments } from './arguments';
 import { EXIT } from './exit-codes';
-import { importLines } from './import-lines';
-import { type ImportReport, type ImportRow, openImportReport } from './import-report';
 import { endProgress, printJson, say, showProgress } from './output';
 import { type LinksSession, runLinksCommand } from './session';
 
