@@ -87,6 +87,41 @@ describe('a step that fails', () => {
   it('is told from one that somebody paused', () => {
     expect(diagnose(link({ steps: [step({ paused: true })] }), CONTEXT)).toMatchObject({ code: 'paused' });
   });
+
+  it('stands since its state came, and in a state that it does not hold up since it was tried', () => {
+    const later = '2026-01-15T11:59:30.000Z';
+    const steps = [step({ since: later, lastFailure: { type: 'provider_unavailable' } })];
+    expect(diagnose(link({ steps }), CONTEXT)).toMatchObject({ since: SINCE });
+    expect(diagnose(link({ state: 'linked', steps }), CONTEXT)).toMatchObject({ since: later });
+  });
+});
+
+describe('a link with an error and nothing pending', () => {
+  const latestFailure = {
+    name: 'registerProcessorLink',
+    type: 'provider_unavailable',
+    message: 'No answer. [atomic POST /plaid/processor-link: HTTP_500]',
+    provider: 'atomic',
+  };
+
+  it('says how its step failed, and that it is tried again', () => {
+    const facts = link({ errorCode: 'provider_unavailable', latestFailure });
+    expect(diagnose(facts, CONTEXT)).toMatchObject({
+      cause:
+        'registerProcessorLink: No answer. [atomic POST /plaid/processor-link: HTTP_500] The step is tried again shortly.',
+      move: 'atomic',
+      command: 'npm run links -- retry ada --yes',
+    });
+  });
+
+  it('takes no failure of another kind for its reason, and wants a failed job run again', () => {
+    const facts = link({ state: 'linked', errorCode: 'result_too_large', latestFailure });
+    expect(diagnose(facts, CONTEXT)).toMatchObject({
+      cause: expect.not.stringContaining('HTTP_500'),
+      move: 'operator',
+      command: 'npm run links -- rerun ada --yes',
+    });
+  });
 });
 
 describe('a workflow task that fails', () => {

@@ -2,6 +2,7 @@
 import { FAILURES, type FailureCode, isFailureCode } from '../../contract/failures';
 import type { LinkFacts, PendingStep, PendingTask } from './link-facts';
 import type { LinkRow, Move } from './link-row';
+import type { ReadFailure } from './read-failure';
 import { isoOf } from './temporal-values';
 
 export interface DiagnosisContext {
@@ -102,53 +103,47 @@ function worstStep(steps: readonly PendingStep[]): PendingStep | undefined {
   return troubled.toSorted((a, b) => weight(a) - weight(b) || a.since.localeCompare(b.since))[0];
 }
 
-function tryingStep({ userId }: LinkFacts, step: PendingStep): Finding {
-  const { name, attempt, since, lastFailure, nextAttemptAt, paused } = step;
+function tryingStep(facts: LinkFacts, step: PendingStep): Finding {
+  const { userId, state, stateSince } = facts;
+  const { name, attempt, lastFailure, nextAttemptAt, paused } = step;
+  // Temporal knows of the newest attempt when it was scheduled; a state that a step holds up stands since before.
+  const since = state === 'waiting' || state === 'unlinking' ? stateSince : step.since;
   const command = `npm run links -- retry ${userId} --yes`;
   if (paused) return { since, code: 'paused', cause: `${name} is paused.`, move: 'operator', command };
   const code: FailureCode = isFailureCode(lastFailure?.type) ? lastFailure.type : 'internal_error';
   const next = nextAttemptAt === undefined ? '' : `, the next at ${nextAttemptAt.slice(11, 19)}Z`;
   const said = lastFailure?.message ?? FAILURES[code].message;
   const cause = `${name}, ${attempt} attempts${next}: ${said}`;
-  return { since, code, cause, move: moveOf(code, step), command };
+  return { since, code, cause, move: moveOf(code, name, lastFailure), command };
 }
 
-function moveOf(code: FailureCode, { name, lastFailure }: PendingStep): Move {
+function moveOf(code: FailureCode, step: string | undefined, failure: ReadFailure | undefined): Move {
   if (code === 'bank_unavailable') return 'bank';
   if (code !== 'provider_unavailable') return 'operator';
-  const atAtomic = /ProcessorLink$|^fetchJobResult$/.test(name);
-  return lastFailure?.provider === 'plaid' || !atAtomic ? 'plaid' : 'atomic';
+  if (failure?.provider !== undefined) return failure.provider === 'atomic' ? 'atomic' : 'plaid';
+  return /ProcessorLink$|^fetchJobResult$/.test(step ?? '') ? 'atomic' : 'plaid';
 }
 
 /** Nothing is pending, and yet the index has an error: a job that failed, or a step that waits before it is tried again. */
 function indexedError(facts: LinkFacts): Finding | undefined {
-  const { userId, stateSince: since, errorCode, state } = facts;
+  const { userId, stateSince: since, errorCode, state, latestFailure } = facts;
   if (!isFailureCode(errorCode)) return undefined;
-  const cause = FAILURES[errorCode].message;
+  const failure = latestFailure?.type === errorCode ? latestFailure : undefined;
+  const said = failure?.message ?? FAILURES[errorCode].message;
+  const cause = failure?.name === undefined ? said : `${failure.name}: ${said}`;
+  const shared = { since, code: errorCode, move: moveOf(errorCode, failure?.name, failure) };
   const isTriedAgain = PASSING.includes(errorCode) && state !== 'linked';
-  if (!isTriedAgain)
-    return {
-      since,
-      code: errorCode,
-      cause,
-      move: 'operator',
-      command: `npm run links -- rerun ${userId} --yes`,
-    };
-  return {
-    since,
-    code: errorCode,
-    cause: `${cause} The step is tried again shortly.`,
-    move: MOVES_AT_REST[errorCode] ?? 'operator',
-    command: `npm run links -- retry ${userId} --yes`,
-  };
+  return isTriedAgain
+    ? {
+        ...shared,
+        cause: `${cause} The step is tried again shortly.`,
+        command: `npm run links -- retry ${userId} --yes`,
+      }
+    : { ...shared, move: 'operator', cause, command: `npm run links -- rerun ${userId} --yes` };
 }
 
 /** Failures after which a step is tried again. */
 const PASSING: readonly FailureCode[] = ['provider_unavailable', 'bank_unavailable', 'configuration_error'];
-const MOVES_AT_REST: Partial<Record<FailureCode, Move>> = {
-  provider_unavailable: 'plaid',
-  bank_unavailable: 'bank',
-};
 
 function overdueResult(facts: LinkFacts, context: DiagnosisContext): Finding | undefined {
   const { userId, state, stateSince } = facts;

@@ -24,6 +24,11 @@ export interface PendingStep {
   paused: boolean;
 }
 
+export interface StepFailure extends ReadFailure {
+  /** Of the step; undefined where that is long past. */
+  name?: string;
+}
+
 /** A workflow task that is not done. */
 export interface PendingTask {
   attempt: number;
@@ -46,6 +51,8 @@ export interface LinkFacts {
   /** The link's error code, or a failed job's, as the index has it. */
   errorCode?: string;
   steps: PendingStep[];
+  /** Of a link with an error and nothing pending: how its newest step failed. */
+  latestFailure?: StepFailure;
   task?: PendingTask;
 }
 
@@ -66,7 +73,7 @@ const {
 } = temporal.api.enums.v1.WorkflowExecutionStatus;
 const NONDETERMINISM =
   temporal.api.enums.v1.WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR;
-/** The failure of a task stands near the end of the history: webhooks that came since stand after it. */
+/** What failed last stands near the end of the history: webhooks that came since stand after it. */
 const LATEST_EVENTS = 50;
 
 /** The facts of a link's newest run; undefined for a workflow that is no link. */
@@ -88,6 +95,9 @@ export async function readFacts(
   const [errorCode] = indexedTexts(indexed, SEARCH_ATTRIBUTES.linkError);
   const runId = info?.execution?.runId ?? '';
   const task = description.pendingWorkflowTask;
+  const status = statusOf(info?.status ?? undefined);
+  const isAtRest = status === 'open' && errorCode !== undefined && description.pendingActivities.length === 0;
+  const latestFailure = isAtRest ? await latestStepFailure() : undefined;
   return {
     userId,
     workflowId,
@@ -96,15 +106,16 @@ export async function readFacts(
     state: LINK_STATES.find((state) => state === stateName) ?? 'waiting',
     stateSince: since ?? isoOf(millisecondsOf(info?.startTime) ?? nowMs),
     ...(errorCode !== undefined && { errorCode }),
-    status: statusOf(info?.status ?? undefined),
+    status,
     steps: await Promise.all(description.pendingActivities.map((activity) => stepOf(activity, nowMs, read))),
+    ...(latestFailure && { latestFailure }),
     ...(task && { task: await taskOf(task) }),
   };
 
   async function taskOf(pending: NonNullable<Description['pendingWorkflowTask']>): Promise<PendingTask> {
     const scheduledMs = millisecondsOf(pending.scheduledTime) ?? nowMs;
     const attempt = pending.attempt ?? 1;
-    const failure = attempt > 1 ? await latestTaskFailure(workflowId, runId) : undefined;
+    const failure = attempt > 1 ? await latestTaskFailure() : undefined;
     const isUntaken = pending.state === PENDING_WORKFLOW_TASK_STATE_SCHEDULED;
     return {
       attempt,
@@ -114,13 +125,8 @@ export async function readFacts(
     };
   }
 
-  async function latestTaskFailure(id: string, run: string): Promise<PendingTask['failure']> {
-    const { history } = await connection.workflowService.getWorkflowExecutionHistoryReverse({
-      namespace,
-      execution: { workflowId: id, runId: run },
-      maximumPageSize: LATEST_EVENTS,
-    });
-    for (const event of history?.events ?? []) {
+  async function latestTaskFailure(): Promise<PendingTask['failure']> {
+    for (const event of await latestEvents()) {
       const failed = event.workflowTaskFailedEventAttributes;
       if (failed)
         return {
@@ -130,6 +136,25 @@ export async function readFacts(
       if (event.workflowTaskCompletedEventAttributes) return undefined;
     }
     return undefined;
+  }
+
+  async function latestStepFailure(): Promise<StepFailure | undefined> {
+    const events = await latestEvents();
+    const failed = events.flatMap((event) => event.activityTaskFailedEventAttributes ?? [])[0];
+    if (!failed) return undefined;
+    const scheduled = events.find(({ eventId }) => String(eventId) === String(failed.scheduledEventId));
+    const name = scheduled?.activityTaskScheduledEventAttributes?.activityType?.name ?? undefined;
+    return { ...(await readFailure(failed.failure, read)), ...(name !== undefined && { name }) };
+  }
+
+  /** Newest first. */
+  async function latestEvents() {
+    const { history } = await connection.workflowService.getWorkflowExecutionHistoryReverse({
+      namespace,
+      execution: { workflowId, runId },
+      maximumPageSize: LATEST_EVENTS,
+    });
+    return history?.events ?? [];
   }
 }
 
