@@ -1,13 +1,15 @@
 /** `npm run worker`: runs links, a process of its own. */
 
+import type { NativeConnection } from '@temporalio/worker';
 import { createProbeApp } from '../http/server/probes';
 import { HttpProblem } from '../http/server/problems';
+import { problemsAtStart } from '../operator/doctor/at-start';
 import { encryptedPayloadCounter } from '../process/encryption-metrics';
 import { keepSearchAttributes } from '../process/keep-search-attributes';
 import { listenOn } from '../process/listen';
 import { processMetrics } from '../process/process-metrics';
 import { measureProviders } from '../process/provider-metrics';
-import { type Entry, readEnvironment, runEntry } from '../process/run-entry';
+import { type Entry, readEnvironment, runEntry, type StartContext } from '../process/run-entry';
 import { atomicOf, keyRingOf, plaidOf } from '../process/wiring';
 import { watchBoth } from '../providers/watch-requests';
 import { readWorkerSettings } from '../settings/read-settings';
@@ -47,6 +49,7 @@ const entry: Entry<WorkerSettings> = {
     stop.addEventListener('abort', attributes.stop, { once: true });
     await attributes.done;
     stop.throwIfAborted();
+    void warnOfProblems(settings, { connection, logger, stop });
     const worker: RunningWorker = await startWorker({
       connection,
       namespace,
@@ -81,6 +84,24 @@ const entry: Entry<WorkerSettings> = {
     };
   },
 };
+
+/** Says in the log what `npm run doctor` would say, while the worker starts all the same. */
+async function warnOfProblems(
+  { plaid, atomic, temporal: { namespace }, work: { deployment } }: WorkerSettings,
+  {
+    connection,
+    logger,
+    stop,
+  }: Pick<StartContext<WorkerSettings>, 'logger' | 'stop'> & { connection: NativeConnection },
+): Promise<void> {
+  const problems = await problemsAtStart({
+    place: { connection, namespace, deployment },
+    plaid: { calls: plaidOf(plaid), baseUrl: plaid.baseUrl },
+    atomic: atomicOf(atomic),
+  });
+  if (stop.aborted) return;
+  for (const { name, message, fix } of problems) logger.warn({ check: name, fix }, message);
+}
 
 function notReady(detail: string): HttpProblem {
   return new HttpProblem('temporal_unavailable', { detail });

@@ -112,3 +112,17 @@ it('says every problem of the settings as a check', async () => {
   expect([code, report.checks.map(({ name }) => name)]).toEqual([1, ['settings']]);
   expect(report.checks[0]?.message).toContain('RESULT_OVERDUE_AFTER');
 });
+
+it('has a worker say at its start what is wrong, and start all the same', async () => {
+  const worker = await service.another('worker');
+  await worker.start({ ATOMIC_API_KEY: 'wrong-key' });
+  await worker.logged('Atomic refuses the keys');
+  expect(worker.logLines).toContainEqual(
+    expect.objectContaining({
+      level: 'warn',
+      check: 'atomic-keys',
+      fix: expect.stringContaining('ATOMIC_API_KEY'),
+    }),
+  );
+  await worker.stop();
+});

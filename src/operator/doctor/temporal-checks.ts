@@ -1,5 +1,5 @@
 /** What has to be true of Temporal and of its workers. */
-import { type Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
+import { type Connection, type ConnectionLike, isGrpcServiceError, ServiceError } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 import { SEARCH_ATTRIBUTE_TYPES } from '../../contract/names';
 import { GRPC_STATUS } from '../../temporal/grpc-status';
@@ -16,6 +16,9 @@ export interface TemporalPlace {
   /** Undefined where worker versioning is not used. */
   deployment: { name: string; buildId: string } | undefined;
 }
+
+/** As much of it as a worker's own connection can look at. */
+export type NamespacePlace = Pick<TemporalPlace, 'namespace' | 'deployment'> & { connection: ConnectionLike };
 
 const TIMEOUT_MS = 4_000;
 const LEAST_RETENTION_HOURS = 24;
@@ -46,11 +49,11 @@ export function checkReachable({ connection, address, namespace }: TemporalPlace
 }
 
 /** The checks that cost next to nothing: also made when a worker starts. */
-export function cheapTemporalChecks(place: TemporalPlace): Promise<Check[]> {
+export function cheapTemporalChecks(place: NamespacePlace): Promise<Check[]> {
   return Promise.all([checkRetention(place), checkSearchAttributes(place), checkDeployment(place)]);
 }
 
-function checkRetention({ connection, namespace }: TemporalPlace): Promise<Check> {
+function checkRetention({ connection, namespace }: NamespacePlace): Promise<Check> {
   const fix = `temporal operator namespace update --namespace ${namespace} --retention 30d`;
   const look = async () => {
     const { config } = await connection.workflowService.describeNamespace({ namespace });
@@ -61,7 +64,7 @@ function checkRetention({ connection, namespace }: TemporalPlace): Promise<Check
   return check('retention', look, { timeoutMs: TIMEOUT_MS, fix });
 }
 
-function checkSearchAttributes({ connection, namespace }: TemporalPlace): Promise<Check> {
+function checkSearchAttributes({ connection, namespace }: NamespacePlace): Promise<Check> {
   const fix = 'npm run search-attributes';
   const look = async () => {
     const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
@@ -80,23 +83,33 @@ function checkSearchAttributes({ connection, namespace }: TemporalPlace): Promis
 }
 
 /** With worker versioning, workers of a build that is not promoted take nothing. */
-function checkDeployment({ connection, namespace, deployment }: TemporalPlace): Promise<Check> {
+function checkDeployment({ connection, namespace, deployment }: NamespacePlace): Promise<Check> {
   const fix =
     deployment === undefined
       ? ''
-      : `temporal worker deployment set-current-version --deployment-name ${deployment.name} --build-id ${deployment.buildId}`;
+      : `temporal worker deployment set-current-version --deployment-name ${deployment.name} --build-id ${deployment.buildId} --yes`;
   const look = async () => {
     if (!deployment) return fine('Worker versioning is not used: any worker takes links.');
-    const { workerDeploymentInfo } = await connection.workflowService.describeWorkerDeployment({
-      namespace,
-      deploymentName: deployment.name,
-    });
-    const current = workerDeploymentInfo?.routingConfig?.currentDeploymentVersion?.buildId;
+    const current = await currentBuild(connection, { namespace, deploymentName: deployment.name });
     return current
       ? fine(`The current build of ${deployment.name} is ${current}.`)
       : wrong(`No build of ${deployment.name} is current, so no link is taken.`, fix);
   };
   return check('current-version', look, { timeoutMs: TIMEOUT_MS, fix });
+}
+
+/** Undefined too where none of its workers has polled yet. */
+async function currentBuild(
+  { workflowService }: ConnectionLike,
+  request: { namespace: string; deploymentName: string },
+): Promise<string | undefined> {
+  try {
+    const { workerDeploymentInfo } = await workflowService.describeWorkerDeployment(request);
+    return workerDeploymentInfo?.routingConfig?.currentDeploymentVersion?.buildId ?? undefined;
+  } catch (error) {
+    if (isGrpcServiceError(error) && error.code === GRPC_STATUS.NOT_FOUND) return undefined;
+    throw error;
+  }
 }
 
 /** Whether workers poll for links and for their steps. `answers` proves that one is alive, where it can. */

@@ -1,0 +1,30 @@
+import type { Atomic, Plaid } from '../../providers/types';
+import type { Check } from './check';
+import { checkAtomic, checkPlaid } from './provider-checks';
+import { checkClock } from './public-url-checks';
+import { cheapTemporalChecks, type NamespacePlace } from './temporal-checks';
+
+/** A Link token wants one, and no webhook comes of a token that nobody uses. */
+const WEBHOOK_URL = 'https://processor-link.invalid/webhooks/plaid';
+
+/**
+ * What is wrong of the things that a worker can prove as it starts, by a few calls that leave nothing behind. Never rejects,
+ * and takes 5 s at the most.
+ */
+export async function problemsAtStart({
+  place,
+  plaid,
+  atomic,
+}: {
+  place: NamespacePlace;
+  plaid: { calls: Plaid; baseUrl: string };
+  atomic: Atomic;
+}): Promise<Check[]> {
+  const groups = await Promise.all([
+    checkPlaid(plaid.calls, WEBHOOK_URL),
+    checkAtomic(atomic),
+    checkClock(plaid.baseUrl),
+    cheapTemporalChecks(place),
+  ]);
+  return groups.flat().filter(({ ok }) => !ok);
+}
