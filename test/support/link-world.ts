@@ -97,6 +97,8 @@ export async function startLinkWorld(options: {
   /** Where Plaid is looked for, by its own address. Default: there. */
   plaidAt?: (url: string) => string | Promise<string>;
   connectTimeoutMs?: number;
+  /** The Atomic that the activities call. Default: the world's own. */
+  atomic?: Atomic;
   maxCachedWorkflows?: number;
   /** As `ENCRYPTION_KEYS`; new ones by default. */
   encryptionKeys?: string;
@@ -125,12 +127,14 @@ export async function startLinkWorld(options: {
       timeoutMs,
       ...(options.connectTimeoutMs !== undefined && { connectTimeoutMs: options.connectTimeoutMs }),
     }),
-    atomic: createAtomic({
-      apiKey: 'atomic-key',
-      apiSecret: 'atomic-secret',
-      baseUrl: atomic.url,
-      timeoutMs,
-    }),
+    atomic:
+      options.atomic ??
+      createAtomic({
+        apiKey: 'atomic-key',
+        apiSecret: 'atomic-secret',
+        baseUrl: atomic.url,
+        timeoutMs,
+      }),
   };
   const activities = createActivities({
     ...providers,
