@@ -53,6 +53,20 @@ const ROOMS: Readonly<Record<string, Room>> = {
     packages: ['@temporalio/client', '@temporalio/testing', 'proper-lockfile'],
   },
 
+  'src/tracing': {
+    rooms: ['src/contract', 'src/system', 'src/providers'],
+    typesOf: ['src/logging'],
+    packages: [
+      '@opentelemetry/api',
+      '@opentelemetry/context-async-hooks',
+      '@opentelemetry/core',
+      '@opentelemetry/exporter-trace-otlp-http',
+      '@opentelemetry/resources',
+      '@opentelemetry/sdk-trace-base',
+      '@temporalio/common',
+    ],
+    typePackages: ['@temporalio/client', '@temporalio/worker'],
+  },
   'src/settings': {
     rooms: ['src/contract', 'src/system', 'src/logging', 'src/encryption', 'src/temporal', 'src/providers'],
     packages: ['zod'],
@@ -64,7 +78,14 @@ const ROOMS: Readonly<Record<string, Room>> = {
   },
   'src/http/server': {
     rooms: ['src/contract', 'src/system', 'src/logging'],
-    packages: ['fastify', '@fastify/helmet', '@fastify/rate-limit', 'prom-client', 'zod'],
+    packages: [
+      'fastify',
+      '@fastify/helmet',
+      '@fastify/rate-limit',
+      '@opentelemetry/api',
+      'prom-client',
+      'zod',
+    ],
   },
   'src/http/api': {
     rooms: ['src/contract', 'src/system', 'src/logging', 'src/webhooks', 'src/http/server'],
@@ -99,6 +120,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'src/http/api',
       'src/http/codec',
       'src/link-client',
+      'src/tracing',
     ],
     packages: ['@temporalio/client', 'prom-client'],
     typePackages: ['fastify', 'pino'],
@@ -115,6 +137,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'src/process',
       'workflows',
       'activities',
+      'src/tracing',
     ],
     typesOf: ['src/settings'],
     packages: ['@temporalio/common', '@temporalio/worker', 'prom-client'],
@@ -132,6 +155,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'src/worker',
       'src/simulators',
       'src/dev-server',
+      'src/tracing',
     ],
     packages: ['@temporalio/activity', 'zod'],
     typePackages: ['@temporalio/envconfig', 'fastify'],
@@ -164,6 +188,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'src/worker',
       'src/local',
       'src/operator',
+      'src/tracing',
     ],
     packages: ['@temporalio/client', '@temporalio/worker', 'pino'],
   },

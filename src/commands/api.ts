@@ -6,10 +6,13 @@ import { measureProviders } from '../process/provider-metrics';
 import { type Entry, readEnvironment, runEntry } from '../process/run-entry';
 import { startApi } from '../process/start-api';
 import { keyRingOf, plaidOf } from '../process/wiring';
+import { watchBoth } from '../providers/watch-requests';
 import { readEnvFile } from '../settings/environment';
 import { readApiSettings, readCallerSecrets } from '../settings/read-settings';
 import type { ApiSettings } from '../settings/types';
 import { connectTemporal } from '../temporal/connection';
+import { startTracing } from '../tracing/start-tracing';
+import { traceProviders } from '../tracing/trace-providers';
 
 const entry: Entry<ApiSettings> = {
   name: 'api',
@@ -19,13 +22,15 @@ const entry: Entry<ApiSettings> = {
     const keyRing = await keyRingOf(settings.temporal, logger);
     const connection = await connectTemporal({ connectConfig });
     const metrics = processMetrics();
+    const tracing = startTracing({ endpoint: settings.otlpEndpoint, part: 'api', logger });
+    const watch = watchBoth(traceProviders, measureProviders(metrics));
     const api = await startApi({
       connection,
       namespace,
       taskQueue,
       keyRing,
       sealingPublicKey: settings.sealingPublicKey,
-      plaid: plaidOf(settings.plaid, measureProviders(metrics)),
+      plaid: plaidOf(settings.plaid, watch),
       plaidEnvironment: settings.plaid.environment,
       plaidKeys: plaidKeyFile(settings.plaid.baseUrl, logger),
       http: settings.http,
@@ -42,6 +47,7 @@ const entry: Entry<ApiSettings> = {
       async close() {
         await api.close();
         await connection.close();
+        await tracing.stop();
       },
       reload() {
         try {

@@ -14,6 +14,8 @@ import { atomicOf, keyRingOf, plaidOf } from '../process/wiring';
 import { watchBoth } from '../providers/watch-requests';
 import { readWorkerSettings } from '../settings/read-settings';
 import type { WorkerSettings } from '../settings/types';
+import { startTracing } from '../tracing/start-tracing';
+import { traceProviders } from '../tracing/trace-providers';
 import { connectWhenReady } from '../worker/connect-when-ready';
 import { KeyRefusals } from '../worker/key-refusals';
 import { measureSteps } from '../worker/metrics';
@@ -31,7 +33,9 @@ const entry: Entry<WorkerSettings> = {
     const runtime = await installRuntime({ logger, otlpEndpoint: work.otlpEndpoint });
     const metrics = processMetrics({ more: runtime.readMetrics, buildId: work.deployment?.buildId });
     const refusals = new KeyRefusals();
-    const watch = watchBoth(measureProviders(metrics), refusals.watch);
+    const tracing = startTracing({ endpoint: work.otlpEndpoint, part: 'worker', logger });
+    const measured = watchBoth(measureProviders(metrics), refusals.watch);
+    const watch = watchBoth(traceProviders, measured);
     boundWorkflowHeaps(
       work.maxCachedWorkflows,
       [...process.execArgv, readEnvironment().NODE_OPTIONS ?? ''].join(' '),
@@ -79,6 +83,7 @@ const entry: Entry<WorkerSettings> = {
         await worker.close();
         await connection.close();
         await probes.close();
+        await tracing.stop();
         logger.info('worker has stopped');
       },
     };

@@ -74,6 +74,8 @@ export const PLAID_PROCESSOR = 'atomicfi';
  * and nothing but an id.
  */
 export const REQUEST_ID_HEADER = 'x-request-id';
+/** Follows a trace (W3C Trace Context) in the same way, as far as the steps. Ids alone, too. */
+export const TRACE_HEADER = 'traceparent';
 
 /** Headers of Atomic's webhooks. */
 export const ATOMIC_SIGNATURE_HEADER = 'x-hmac-signature-sha-256';

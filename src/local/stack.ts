@@ -13,11 +13,14 @@ import { startCodec } from '../process/start-codec';
 import { StartError } from '../process/start-error';
 import { atomicOf, keyRingOf, plaidOf, sealingKeysOf } from '../process/wiring';
 import type { Atomic, Plaid } from '../providers/types';
+import { watchBoth } from '../providers/watch-requests';
 import type { ApiKeySetting } from '../settings/rules';
 import { Secret } from '../settings/secret';
 import type { LocalSettings } from '../settings/types';
 import { DATA_FOLDER, ensureDataFolder } from '../system/data-folder';
 import { claimPort } from '../system/free-port';
+import { startTracing } from '../tracing/start-tracing';
+import { traceProviders } from '../tracing/trace-providers';
 import { connectWhenReady } from '../worker/connect-when-ready';
 import { measureSteps } from '../worker/metrics';
 import { installRuntime } from '../worker/sdk-runtime';
@@ -92,7 +95,9 @@ async function start(
   const { readMetrics } = await installRuntime({ logger, otlpEndpoint: work.otlpEndpoint });
   // Of API and worker together, at the API's /metrics.
   const metrics = processMetrics({ more: readMetrics, buildId: work.deployment?.buildId });
-  const measured = measureProviders(metrics);
+  const tracing = startTracing({ endpoint: work.otlpEndpoint, part: 'local', logger });
+  undo.push(tracing.stop);
+  const watched = watchBoth(traceProviders, measureProviders(metrics));
   const onPayloadEncrypted = encryptedPayloadCounter(metrics);
 
   const apiPort = await claimOwnPort(http.host, ports.api, 'PORT');
@@ -140,13 +145,11 @@ async function start(
   undo.push(providers.close);
   const happenings = options.demoPage ? new Happenings() : undefined;
   const plaid = happenings
-    ? watchCalls(plaidOf(providers.plaid, measured), (call) => happenings.add({ who: 'to Plaid', ...call }))
-    : plaidOf(providers.plaid, measured);
+    ? watchCalls(plaidOf(providers.plaid, watched), (call) => happenings.add({ who: 'to Plaid', ...call }))
+    : plaidOf(providers.plaid, watched);
   const atomic = happenings
-    ? watchCalls(atomicOf(providers.atomic, measured), (call) =>
-        happenings.add({ who: 'to Atomic', ...call }),
-      )
-    : atomicOf(providers.atomic, measured);
+    ? watchCalls(atomicOf(providers.atomic, watched), (call) => happenings.add({ who: 'to Atomic', ...call }))
+    : atomicOf(providers.atomic, watched);
   const worker = await startWorker({
     connection,
     namespace,

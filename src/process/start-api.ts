@@ -18,6 +18,7 @@ import type { ApiKeySetting } from '../settings/rules';
 import type { CallerSecrets, HttpSettings } from '../settings/types';
 import { claimPort } from '../system/free-port';
 import { requestIdInterceptor, servingRequest } from '../temporal/request-id';
+import { traceCalls } from '../tracing/trace-calls';
 import type { PlaidKeyStore } from '../webhooks/plaid-key-cache';
 import { keepSearchAttributes } from './keep-search-attributes';
 import { gaugeLinks } from './link-gauge';
@@ -79,7 +80,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     connection,
     namespace,
     dataConverter,
-    interceptors: { workflow: [requestIdInterceptor] },
+    interceptors: { workflow: [traceCalls, requestIdInterceptor] },
   });
   const links = new LinkClient({
     client,

@@ -202,6 +202,7 @@ const http = {
 
 /** Undefined: derived from the encryption keys. */
 const sealingPublicKey = optional('SEALING_PUBLIC_KEYS', sealingPublicKeys);
+const otlpEndpoint = optional('OTEL_EXPORTER_OTLP_ENDPOINT', httpUrl('http://127.0.0.1:4318'));
 const resultOverdueAfter = duration('15m', 1_000);
 const work = {
   host,
@@ -233,7 +234,7 @@ const work = {
     url: optional('NOTIFY_URL', notifyUrl),
     secrets: optional('NOTIFY_SECRET', list(webhookSecret)),
   }),
-  otlpEndpoint: optional('OTEL_EXPORTER_OTLP_ENDPOINT', httpUrl('http://127.0.0.1:4317')),
+  otlpEndpoint,
   deployment: allOrNone({
     name: optional('TEMPORAL_DEPLOYMENT_NAME', word('processor-link')),
     buildId: optional('TEMPORAL_WORKER_BUILD_ID', word('2025-03-01.1')),
@@ -273,7 +274,15 @@ const callers = {
 };
 
 export const callersSchema = schemaOf(callers);
-export const apiSchema = schemaOf({ ...shared, ...callers, plaid, http, atomicEvents, sealingPublicKey });
+export const apiSchema = schemaOf({
+  ...shared,
+  ...callers,
+  plaid,
+  http,
+  atomicEvents,
+  sealingPublicKey,
+  otlpEndpoint,
+});
 export const workerSchema = schemaOf({ ...shared, plaid, atomic, work });
 export const codecSchema = schemaOf({ ...shared, codec });
 /** Of `npm run keys`. */

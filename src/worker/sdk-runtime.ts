@@ -68,14 +68,13 @@ function prometheusMetrics(port: number): MetricsOptions {
   };
 }
 
-/** OTLP over HTTP by its usual port 4318 or a path, else over gRPC. */
+/** By OTLP over gRPC to its usual port 4317, else over HTTP. */
 function otlpMetrics(endpoint: string): MetricsOptions {
-  const url = new URL(endpoint);
-  const http = url.port === '4318' || url.pathname !== '/';
-  const path = http && url.pathname === '/' ? '/v1/metrics' : '';
+  const http = new URL(endpoint).port !== '4317';
+  const url = http ? `${endpoint.replace(/\/+$/, '')}/v1/metrics` : endpoint;
   return {
     otel: {
-      url: `${endpoint}${path}`,
+      url,
       http,
       useSecondsForDurations: true,
       metricsExportInterval: '10s',

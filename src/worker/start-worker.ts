@@ -20,6 +20,7 @@ import type { Atomic, Plaid } from '../providers/types';
 import type { WorkSettings } from '../settings/types';
 import { requestIdIn, servedRequestId, servingRequest } from '../temporal/request-id';
 import { UserRuns } from '../temporal/user-runs';
+import { traceSteps } from '../tracing/trace-steps';
 import { workerCapacity } from './capacity';
 import { workflowBundle } from './workflow-bundle';
 
@@ -82,7 +83,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       namespace,
       ...(options.onPayloadEncrypted && { onEncrypted: options.onPayloadEncrypted }),
     }),
-    interceptors: { activity: [followRequest, options.interceptor] },
+    interceptors: { activity: [followRequest, traceSteps, options.interceptor] },
     reuseV8Context: true,
     stickyQueueScheduleToStartTimeout: STICKY_QUEUE_MS,
     ...workerCapacity(work, getHeapStatistics().heap_size_limit),

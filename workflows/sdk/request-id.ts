@@ -1,15 +1,25 @@
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import type { WorkflowInterceptors } from '@temporalio/workflow';
-import { REQUEST_ID_HEADER } from '../../src/contract/names';
+import { REQUEST_ID_HEADER, TRACE_HEADER } from '../../src/contract/names';
 
-/** Hands the id of the request that last reached the workflow on to all that follows from it, and to the lines of its log. */
+const FOLLOWED = [REQUEST_ID_HEADER, TRACE_HEADER];
+
+/**
+ * Hands the ids of the request that last reached the workflow, and of its trace, on to all that follows from it; the request's
+ * to the lines of its log too.
+ */
 export function followRequestId(): Required<Pick<WorkflowInterceptors, 'inbound' | 'outbound'>> {
-  let requestId: Payload | undefined;
+  const known: Record<string, Payload> = {};
   const remember = ({ headers }: { headers: Record<string, Payload> }) => {
-    requestId = headers[REQUEST_ID_HEADER] ?? requestId;
+    for (const name of FOLLOWED) {
+      const id = headers[name];
+      if (id) known[name] = id;
+    }
   };
-  const withRequestId = (headers: Record<string, Payload>) =>
-    requestId ? { ...headers, [REQUEST_ID_HEADER]: requestId } : headers;
+  const followed = <T extends { headers: Record<string, Payload> }>(input: T) => ({
+    ...input,
+    headers: { ...input.headers, ...known },
+  });
   return {
     inbound: [
       {
@@ -29,12 +39,15 @@ export function followRequestId(): Required<Pick<WorkflowInterceptors, 'inbound'
     ],
     outbound: [
       {
-        scheduleActivity: (input, next) => next({ ...input, headers: withRequestId(input.headers) }),
-        startChildWorkflowExecution: (input, next) =>
-          next({ ...input, headers: withRequestId(input.headers) }),
-        continueAsNew: (input, next) => next({ ...input, headers: withRequestId(input.headers) }),
-        getLogAttributes: (input, next) =>
-          next(requestId ? { ...input, requestId: defaultPayloadConverter.fromPayload(requestId) } : input),
+        scheduleActivity: (input, next) => next(followed(input)),
+        startChildWorkflowExecution: (input, next) => next(followed(input)),
+        continueAsNew: (input, next) => next(followed(input)),
+        getLogAttributes(input, next) {
+          const requestId = known[REQUEST_ID_HEADER];
+          return next(
+            requestId ? { ...input, requestId: defaultPayloadConverter.fromPayload(requestId) } : input,
+          );
+        },
       },
     ],
   };

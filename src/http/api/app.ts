@@ -10,6 +10,7 @@ import { limitPerMinute, loadRateLimits, refusalsPerMinute } from '../server/rat
 import { logRequests } from '../server/request-log';
 import { addRoute } from '../server/route';
 import { createServer } from '../server/server';
+import { traceRequests } from '../server/trace';
 import { requireApiKey } from './api-key';
 import { atomicWebhookRoute } from './atomic-webhook';
 import { type AppDeps, DEFAULT_HTTP_LIMITS } from './deps';
@@ -35,6 +36,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
   logRequests(app);
   if (deps.audit) auditRequests(app, deps.audit);
   if (deps.hostNames) requireKnownHost(app, deps.hostNames);
+  traceRequests(app);
   measureRequests(app, deps.metrics);
   shedLoad(app, limits);
   loadRateLimits(app);
