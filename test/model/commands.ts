@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { JOBS, type Job } from '../../src/contract/jobs';
 import { REPLY_KEY } from '../support/link-world';
-import { anyFault, EXCHANGE, fatalities, type PlannedFault } from './faults';
+import { anyFault, EXCHANGE, fatalities, type PlannedFault, REGISTER } from './faults';
 import type { LinkUnderTest } from './link-under-test';
 import { pass } from './time';
 
@@ -21,6 +21,7 @@ export function linkCommands(): Commands[] {
     ...callerCommands(),
     faultCommand(),
     faultCommand(),
+    conflictCommand(),
     ...otherCommands(),
   ];
 }
@@ -141,6 +142,18 @@ function callerCommands(): Commands[] {
 
 function faultCommand(): Commands {
   return anyFault.map((fault) => command(`fault(${JSON.stringify(fault)})`, (link) => inject(link, fault)));
+}
+
+/** Atomic has taken a registration, unheard, and refuses it when it comes again. */
+function conflictCommand(): Commands {
+  return always('registrationIsLostThenRefused', (link) => {
+    const { faults } = link.world.atomic;
+    const registration = { operation: REGISTER, userId: link.userId };
+    faults.add({ ...registration, kind: 'reset-after' });
+    faults.add({ ...registration, kind: { status: 409, body: '{"error":"exists"}' } });
+    // Where the other job's registration meets the 409, it is the first.
+    link.mayFailWith.add('provider_rejected');
+  });
 }
 
 function otherCommands(): Commands[] {

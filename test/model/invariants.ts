@@ -7,12 +7,15 @@ import { isFinal, isSettled, LINK_STATES, type LinkState } from '../../src/contr
 import type { HistoryEvent } from '../long-life/support/run-chain';
 import { getJob } from '../support/link-world';
 import { accountOf, choose, completed, hasItem, shareAgain } from './commands';
+import { REGISTER } from './faults';
 import { type LinkUnderTest, reachable } from './link-under-test';
 import { LONG_MS } from './stage';
 import { lookUntil, pass } from './time';
 
-/** Far longer than a link needs that is not stuck: a step's pause between attempts has grown to half a minute at most. */
-const STUCK_AFTER_MS = 90_000;
+/** Longer than a link needs that is not stuck: the last attempt at an exchange comes two minutes after the one before. */
+const STUCK_AFTER_MS = 150_000;
+/** A step of the workflow is over sooner. */
+const MOVES_WITHIN_MS = 60_000;
 
 /**
  * With every fault gone, the user signed in and time enough, every job settles. Answers the last LinkView: the link is
@@ -25,6 +28,7 @@ export async function settle(link: LinkUnderTest): Promise<LinkView> {
   const endMs = Date.now() + STUCK_AFTER_MS;
   for (let rounds = 0; ; rounds += 1) {
     const view = await link.rest();
+    if (rounds === 0) await expectWayOut(link, view);
     if (isFinal(view.state) || (view.state === 'linked' && knowsItsAccount(link, view))) return view;
     if (Date.now() > endMs) throw new Error(`The link is stuck: ${JSON.stringify(view)}`);
     if (hasItem(link)) await plaid.repair(link.itemId, { webhook: false });
@@ -42,6 +46,29 @@ export async function settle(link: LinkUnderTest): Promise<LinkView> {
     }
     await pass(rounds < 2 ? 300 : LONG_MS);
   }
+}
+
+/** A link that is open waits for something that comes by itself or, as its view says, for its user. */
+async function expectWayOut({ handle }: LinkUnderTest, view: LinkView): Promise<void> {
+  if (view.state === 'needs_attention')
+    expect(view.error?.action).toBe(view.choices ? 'choose_account' : 'repair');
+  const hasWayOut = async () => {
+    const { status, raw } = await handle.describe();
+    if (status.name !== 'RUNNING') return true;
+    if (raw.pendingActivities?.length || raw.pendingChildren?.length) return true;
+    return openTimers((await handle.fetchHistory()).events ?? []) > 0;
+  };
+  if (!(await lookUntil(hasWayOut, (found) => found, MOVES_WITHIN_MS)))
+    throw new Error(`Nothing can move the link any more: ${JSON.stringify(view)}`);
+}
+
+function openTimers(events: readonly HistoryEvent[]): number {
+  let open = 0;
+  for (const event of events) {
+    if (event.timerStartedEventAttributes) open += 1;
+    if (event.timerFiredEventAttributes || event.timerCanceledEventAttributes) open -= 1;
+  }
+  return open;
 }
 
 /** The bank may give the account another id without a word; the link learns of it when it looks again. */
@@ -132,6 +159,48 @@ export async function expectNoEffectTwice(link: LinkUnderTest): Promise<void> {
   expect(atomic.ledger.effects('registration_removed', userId).length).toBeLessThanOrEqual(1 + withdrawals);
   expect(plaid.ledger.effects('item_created', userId).length).toBeLessThanOrEqual(1);
   expect(plaid.ledger.effects('item_removed', userId).length).toBeLessThanOrEqual(1);
+}
+
+/**
+ * Each registration that Atomic has acknowledged is recorded by one step, and each step is of one run of a job: what is
+ * acknowledged beside is repeated after a worker's death.
+ */
+export async function expectRegistrationsRecorded(
+  link: LinkUnderTest,
+  histories: readonly (readonly HistoryEvent[])[],
+): Promise<void> {
+  const { userId, restarts, moves, withdrawals, choices } = link;
+  const answers = link.world.atomic.ledger
+    .requests(REGISTER, userId)
+    .filter(({ outcome }) => outcome === 'answered')
+    .map(({ status = 0 }) => status);
+  const acknowledged = answers.filter((status) => status >= 200 && status < 300).length;
+  const conflicts = answers.filter((status) => status === 409).length;
+  const recorded = histories.reduce(
+    (sum, events) => sum + completedSteps(events, 'registerProcessorLink'),
+    0,
+  );
+  const repeated = acknowledged - recorded;
+  // A 409 is recorded as a registration where an answer was lost before it.
+  expect(repeated).toBeGreaterThanOrEqual(-conflicts);
+  expect(repeated).toBeLessThanOrEqual(JOBS.length * restarts);
+  let runs = 0;
+  for (const job of JOBS) runs += (await getJob(link.handle, job))?.run ?? 0;
+  // With a new token the same run is registered again.
+  expect(recorded).toBeLessThanOrEqual(runs + JOBS.length * (moves + withdrawals + choices));
+}
+
+/** How many steps of the name were done in a run of the link. */
+function completedSteps(events: readonly HistoryEvent[], name: string): number {
+  const scheduled = new Set<string>();
+  let count = 0;
+  for (const event of events) {
+    const { activityTaskScheduledEventAttributes: schedule, activityTaskCompletedEventAttributes: done } =
+      event;
+    if (schedule?.activityType?.name === name) scheduled.add(String(event.eventId));
+    if (done && scheduled.has(String(done.scheduledEventId))) count += 1;
+  }
+  return count;
 }
 
 /** The states that were published, over all runs of the link, follow LINK_EDGES with only passing states between them. */

@@ -11,7 +11,7 @@ import { Replays } from './replays';
 import { openStage, type Stage } from './stage';
 
 /** Links that are played at once, each with a worker and providers of its own: most of a link's life is waiting. */
-const LANES = 8;
+const LANES = 12;
 /** So many events, and Temporal suggests to continue as new: in the middle of a link's life. */
 const SHORT_HISTORY = 40;
 

@@ -25,6 +25,8 @@ export interface Scenario {
   jobs: Job[];
   fromAccessToken: boolean;
   persistentAccountId: boolean;
+  /** The bank gives two accounts, of which the user has to choose one. */
+  twoAccounts: boolean;
   waitForHistory: boolean;
   removeItemOnUnlink: boolean;
   notify: boolean;
@@ -57,8 +59,15 @@ export class LinkUnderTest {
   ) {}
 
   static async start({ world }: Stage, scenario: Scenario): Promise<LinkUnderTest> {
-    const { jobs, fromAccessToken, persistentAccountId, waitForHistory, removeItemOnUnlink, notify } =
-      scenario;
+    const {
+      jobs,
+      fromAccessToken,
+      persistentAccountId,
+      twoAccounts,
+      waitForHistory,
+      removeItemOnUnlink,
+      notify,
+    } = scenario;
     Object.assign(world.settings, {
       waitForHistoryMs: waitForHistory ? WAIT_FOR_HISTORY_MS : 0,
       removeItemOnUnlink,
@@ -73,6 +82,7 @@ export class LinkUnderTest {
           ...(persistentAccountId && { persistentAccountId: `persistent-${randomUUID()}` }),
         },
         { type: 'credit', mask: '9999' },
+        ...(twoAccounts ? [{ type: 'depository' as const, subtype: 'savings', mask: '2222' }] : []),
       ],
     });
     return new LinkUnderTest(world, scenario, handle, userId, itemId);

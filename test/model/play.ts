@@ -9,6 +9,7 @@ import {
   expectNoEffectTwice,
   expectNoFailedTasks,
   expectNothingLeft,
+  expectRegistrationsRecorded,
   settle,
 } from './invariants';
 import { LinkUnderTest, type Scenario } from './link-under-test';
@@ -18,13 +19,17 @@ import { pass } from './time';
 import { whatHappened } from './what-happened';
 
 /** A link that hangs is a failure too; longer than the model waits for anything. */
-const RUN_TIMEOUT_MS = 300_000;
+const RUN_TIMEOUT_MS = 480_000;
 const MAX_COMMANDS = 14;
 
 const scenario: fc.Arbitrary<Scenario> = fc.record({
   jobs: fc.constantFrom([...JOBS], [...JOBS], [JOBS[0]], [JOBS[1]]),
   fromAccessToken: fc.boolean(),
   persistentAccountId: fc.boolean(),
+  twoAccounts: fc.oneof(
+    { arbitrary: fc.constant(false), weight: 3 },
+    { arbitrary: fc.constant(true), weight: 1 },
+  ),
   waitForHistory: fc.boolean(),
   removeItemOnUnlink: fc.boolean(),
   notify: fc.boolean(),
@@ -105,6 +110,7 @@ async function conclude(link: LinkUnderTest): Promise<HistoryEvent[][]> {
   expectNoFailedTasks(events);
   expectAllowedEdges(events);
   await expectNoEffectTwice(link);
+  await expectRegistrationsRecorded(link, histories);
   return histories;
 }
 
