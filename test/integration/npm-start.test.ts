@@ -34,6 +34,9 @@ describe('npm start', () => {
   it('lets npm run sim make things happen to a user, and knows of them after a restart', async () => {
     await link('alice');
     await linkWhen('alice', 'linked');
+    const metrics = await (await fetch(`${started.url}/metrics`)).text();
+    for (const name of ['step_duration_seconds', 'time_to_linked_seconds', 'http_request_duration_seconds'])
+      expect(metrics).toMatch(new RegExp(`^processor_link_${name}_count\\{`, 'm'));
     const happened = await started.run('sim', ['require-login', 'alice']);
     expect(happened).toEqual({ code: 0, output: 'The bank asks alice for a sign-in.\n' });
     await linkWhen('alice', 'needs_attention');

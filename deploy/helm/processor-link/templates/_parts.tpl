@@ -153,6 +153,8 @@ metadata:
     {{- include "processor-link.labels" . | nindent 4 }}
 spec:
   maxUnavailable: 1
+  # A pod that is unready, because Temporal is away or a provider refuses its keys, is in the way of no drained node.
+  unhealthyPodEvictionPolicy: AlwaysAllow
   selector:
     matchLabels:
       {{- include "processor-link.selector" . | nindent 6 }}
