@@ -19,9 +19,12 @@ type Wait = readonly [awaited: string, ...cases: [CaseName, ...CaseName[]]];
 const COVERED: Readonly<Record<string, readonly Wait[]>> = {
   'erase-user.ts eraseUser': [
     ['endLink', ERASING],
-    ['continueAsNew', ERASING],
-    ['sleep', ERASING],
+    ['pause', ERASING],
     ['deleteRuns', ERASING],
+    ['pause', ERASING],
+  ],
+  'erase-user.ts pause': [
+    ['continueAsNew', ERASING],
     ['sleep', ERASING],
   ],
   'inspect-item.ts inspectItem': [
@@ -106,6 +109,11 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
     ['sleep', 'registration waiting for its next attempt'],
     ['link.cleanup.removeProcessorLink', 'registration waiting for its next attempt'],
   ],
+  'link-run.ts pause': [
+    ['condition', 'processor token waiting for an operator'],
+    ['Promise.race', 'processor token waiting for an operator'],
+    ['sleep', 'processor token waiting for an operator', 'registration waiting for its next attempt'],
+  ],
   'link-run.ts configurationWaitMs': [['this.readSettings', 'processor token waiting for an operator']],
   'link-run.ts limitAge': [
     ['this.readSettings', 'linked, with nothing under way'],
@@ -164,6 +172,8 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
   'steps.ts perform': [
     ['call', 'exchange under way', 'registration under way'],
     ['onlooker', 'processor token waiting for an operator'],
+    // Of a step with an onlooker it is the onlooker that waits.
+    ['', 'processor token waiting for an operator'],
     [
       'sleep',
       'exchange waiting for its next attempt',
