@@ -36,7 +36,7 @@ const OTHERS_SETTINGS = [
   'POSTGRES_PASSWORD',
 ];
 /** Capitals with an underscore that are no settings: Plaid's codes, and names in code. */
-const NO_SETTINGS = ['LINK_EDGES', 'INVALID_PUBLIC_TOKEN', 'ITEM_LOGIN_REQUIRED'];
+const NO_SETTINGS = ['LINK_EDGES', 'NODE_OPTIONS', 'INVALID_PUBLIC_TOKEN', 'ITEM_LOGIN_REQUIRED'];
 
 const manifest: { scripts: Record<string, string>; exports: Record<string, unknown> } = JSON.parse(
   read('package.json'),

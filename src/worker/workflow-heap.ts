@@ -12,12 +12,28 @@ export function workflowHeapMib(maxCachedWorkflows = CACHED_LINKS): number {
 }
 
 /**
+ * The bound to set, in MiB, where that of the process, `limitMib`, does not do; undefined leaves it. `isGiven`: somebody has
+ * chosen it. A smaller one, of a container say, stands unless more links are to be cached than it has room for.
+ */
+export function heapToSet(
+  maxCachedWorkflows: number | undefined,
+  { limitMib, isGiven }: { limitMib: number; isGiven: boolean },
+): number | undefined {
+  const heapMib = workflowHeapMib(maxCachedWorkflows);
+  const isTooSmall = limitMib < heapMib && (maxCachedWorkflows ?? 0) > CACHED_LINKS;
+  const isBoundless = limitMib > heapMib && !isGiven;
+  return isTooSmall || isBoundless ? heapMib : undefined;
+}
+
+/**
  * Bounds the heaps of threads that are started from now on, which run the workflows: Node would let each grow to gigabytes
- * before it tidies up. A bound that Node was started with, by `nodeOptions`, stands.
+ * before it tidies up. `nodeOptions` are those that Node was started with.
  */
 export function boundWorkflowHeaps(maxCachedWorkflows: number | undefined, nodeOptions: string): void {
-  const heapMib = workflowHeapMib(maxCachedWorkflows);
-  if (HEAP_OPTION.test(nodeOptions) || getHeapStatistics().heap_size_limit <= heapMib * MIB) return;
+  const heapMib = heapToSet(maxCachedWorkflows, {
+    limitMib: getHeapStatistics().heap_size_limit / MIB,
+    isGiven: HEAP_OPTION.test(nodeOptions),
+  });
   // Node advises against it for a heap that is in use. It is read when a heap is made.
-  setFlagsFromString(`--max-old-space-size=${heapMib}`);
+  if (heapMib !== undefined) setFlagsFromString(`--max-old-space-size=${heapMib}`);
 }
