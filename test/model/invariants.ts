@@ -34,7 +34,9 @@ export async function settle(link: LinkUnderTest): Promise<LinkView> {
     if (hasItem(link)) await plaid.repair(link.itemId, { webhook: false });
     if (view.state === 'needs_attention') {
       await shareAgain(link);
-      if (view.choices) choose(link, accountOf(link));
+      // One that has come to the Item since is a choice once the link has looked again.
+      const isChoice = view.choices?.some(({ accountId }) => accountId === accountOf(link));
+      if (isChoice) choose(link, accountOf(link));
       else link.update('confirmRepair');
     } else if (view.state === 'linked') {
       await link.plaidWebhook({ kind: 'sign_in_required' });
