@@ -56,7 +56,9 @@ function nextMoveOf(link: LinkFacts): string {
     case 'linked':
       return 'nothing, until a job is asked for, a webhook comes or the link is removed';
     case 'needs_attention':
-      return 'the user acts in Link, in update mode';
+      return link.choices === undefined
+        ? 'the user acts in Link, in update mode'
+        : 'the user chooses one of the accounts (POST …/account)';
     case 'unlinking':
       return 'what is held at Atomic and Plaid is removed, however long that takes';
     case 'unlinked':
