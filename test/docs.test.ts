@@ -5,6 +5,7 @@ import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { FAILURE_CODES, PROBLEM_CODES } from '../src/contract/failures';
 import { NOTIFICATION_TYPES } from '../src/contract/notifications';
+import { SAVED_QUERIES, savedQueryUrl } from '../src/operator/links/saved-queries';
 import {
   readApiSettings,
   readCodecSettings,
@@ -157,6 +158,15 @@ describe('docs/operations.md', () => {
   it('says of every failure code what to do', () => {
     const text = read('docs/operations.md');
     expect(FAILURE_CODES.filter((code) => !text.includes(`\`${code}\``))).toEqual([]);
+  });
+
+  it('has every saved query as a link for the UI of npm start', () => {
+    const text = read('docs/operations.md');
+    const links = SAVED_QUERIES.map(
+      ({ name, query }) =>
+        `[${name}](${savedQueryUrl('http://127.0.0.1:8233/namespaces/default/workflows', query)})`,
+    );
+    expect(links.filter((link) => !text.includes(link))).toEqual([]);
   });
 
   it('names metrics that exist', () => {

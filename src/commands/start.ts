@@ -3,6 +3,7 @@ import path from 'node:path';
 import { holdDataFolder } from '../local/data-folder-lock';
 import { DEMO_URL } from '../local/demo-page';
 import { type LocalStack, startLocalStack } from '../local/stack';
+import { SAVED_QUERIES, savedQueryUrl } from '../operator/links/saved-queries';
 import { type Entry, runEntry } from '../process/run-entry';
 import { readLocalSettings } from '../settings/read-settings';
 import type { LocalSettings } from '../settings/types';
@@ -70,7 +71,18 @@ function welcome(stack: LocalStack): string {
     `  Atomic       ${atomicSimulator ? `simulated, ${atomicSimulator.url}` : 'real'}`,
     '',
   ];
-  return [...lines, ...session(stack)].join('\n');
+  return [...lines, ...savedQueries(stack), ...session(stack)].join('\n');
+}
+
+/** Links into the Temporal UI. */
+function savedQueries({ uiUrl, namespace }: LocalStack): string[] {
+  if (uiUrl === undefined) return [];
+  const workflowsUrl = `${uiUrl}/namespaces/${namespace}/workflows`;
+  const lists = SAVED_QUERIES.flatMap(({ name, query }) => [
+    `  ${name}:`,
+    `    ${savedQueryUrl(workflowsUrl, query)}`,
+  ]);
+  return ['In the Temporal UI:', '', ...lists, ''];
 }
 
 /** Commands to paste into a shell. */

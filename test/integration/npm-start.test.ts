@@ -1,3 +1,4 @@
+import { SAVED_QUERIES } from '../../src/operator/links/saved-queries';
 import { NpmStart } from '../support/npm-start';
 
 jest.setTimeout(180_000);
@@ -84,5 +85,14 @@ describe('npm start', () => {
     expect(policy).toContain("script-src 'self';");
     expect(policy).not.toMatch(/unsafe|https?:|\*/);
     expect(await response.text()).not.toContain('dev-key-for-this-machine');
+  });
+
+  it('prints the lists of links that operators look at, as links into the Temporal UI', async () => {
+    const printed = (await started.stop())?.output ?? '';
+    const urls = [...printed.matchAll(/(http:\/\/\S+)\?query=(\S+)/g)];
+    expect(urls.map(([, , query = '']) => decodeURIComponent(query))).toEqual(
+      SAVED_QUERIES.map(({ query }) => query),
+    );
+    for (const [, list = ''] of urls) expect(list).toMatch(/:\d+\/namespaces\/default\/workflows$/);
   });
 });

@@ -62,9 +62,10 @@ export class NpmStart {
     early.catch(() => undefined);
   }
 
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  /** Resolves with all that it has printed. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ran | undefined> {
     this.#child?.kill(signal);
-    await this.#exited;
+    return this.#exited;
   }
 
   async remove(): Promise<void> {
