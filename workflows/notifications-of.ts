@@ -3,14 +3,18 @@ import type { NotificationEvent, NotificationType } from '../src/contract/notifi
 import { isFinal } from '../src/contract/states';
 import type { LinkFacts } from './facts';
 import { stateOf } from './link-view';
+import { isSame } from './transition';
 
-export type News = Omit<NotificationEvent, 'id'>;
+/** The run that tells of it is not known here. */
+export type News = Omit<NotificationEvent, 'id' | 'data'> & {
+  data: Omit<NotificationEvent['data'], 'runId'>;
+};
 
 /** What a change of a link is to its caller: most are none. */
 export function newsOf(before: LinkFacts, after: LinkFacts): News[] {
   const news: News[] = [];
-  const { userId, updatedAt: timestamp, attention, failure } = after;
-  const add = (type: NotificationType, data: Omit<NotificationEvent['data'], 'userId'>) =>
+  const { userId, updatedAt: timestamp, attention, warning, failure } = after;
+  const add = (type: NotificationType, data: Omit<News['data'], 'userId'>) =>
     news.push({ type, timestamp, data: { userId, ...data } });
   for (const job of JOBS) {
     const was = before.jobs[job];
@@ -25,6 +29,9 @@ export function newsOf(before: LinkFacts, after: LinkFacts): News[] {
     add('link.needs_attention', { state: 'needs_attention', code: attention });
   }
   const state = stateOf(after);
+  if (warning && !isSame(warning, before.warning)) add('link.warning', { state, code: warning.code });
+  const isOver = (before.attention && !attention) || (before.warning && !warning);
+  if (isOver && !after.ending) add('link.recovered', { state });
   if (state !== stateOf(before) && isFinal(state)) {
     if (state === 'failed') add('link.failed', { state: 'failed', ...(failure && { code: failure.code }) });
     else add('link.unlinked', { state: 'unlinked' });

@@ -26,7 +26,11 @@ export class Outbox {
   add(before: LinkFacts, after: LinkFacts): void {
     if (this.link.settings?.notify === false) return;
     const isSending = !this.isEmpty;
-    for (const news of newsOf(before, after)) this.events.push({ id: `msg_${uuid4()}`, ...news });
+    const { runId } = workflowInfo();
+    for (const { type, timestamp, data } of newsOf(before, after)) {
+      const { userId, ...rest } = data;
+      this.events.push({ id: `msg_${uuid4()}`, type, timestamp, data: { userId, runId, ...rest } });
+    }
     if (!isSending && !this.isEmpty) void CancellationScope.nonCancellable(() => this.send());
   }
 

@@ -208,7 +208,8 @@ function withoutWarning(link: LinkFacts): LinkFacts {
   return warning ? { ...rest, settledWarning: warning } : link;
 }
 
-function isSame(one: Warning, other: Warning | undefined): boolean {
+/** The same warning, sent again. */
+export function isSame(one: Warning, other: Warning | undefined): boolean {
   return one.code === other?.code && one.until === other.until;
 }
 type Warning = NonNullable<LinkFacts['warning']>;

@@ -110,6 +110,10 @@ export function isFailureCode(value: unknown): value is FailureCode {
   return typeof value === 'string' && Object.hasOwn(FAILURES, value);
 }
 
+/** What the bank has announced; the link works until then. */
+export const WARNING_CODES = ['pending_disconnect', 'pending_expiration'] as const;
+export type WarningCode = (typeof WARNING_CODES)[number];
+
 /** An error as callers see it in a LinkView: a code of the closed list, plain words, and what can be done. */
 export interface LinkError {
   code: FailureCode;

@@ -1,4 +1,4 @@
-import type { FailureCode } from './failures';
+import type { FailureCode, WarningCode } from './failures';
 import type { Job } from './jobs';
 import type { JobState, LinkState } from './states';
 
@@ -20,5 +20,12 @@ export interface NotificationEvent {
   type: NotificationType;
   /** ISO 8601, when it happened. */
   timestamp: string;
-  data: { userId: string; runId?: string; job?: Job; state: LinkState | JobState; code?: FailureCode };
+  data: {
+    userId: string;
+    /** Of the run that it happened in. */
+    runId?: string;
+    job?: Job;
+    state: LinkState | JobState;
+    code?: FailureCode | WarningCode;
+  };
 }

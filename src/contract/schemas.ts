@@ -3,7 +3,7 @@
  * document is made from them. Workflow code imports the types alone, so zod stays out of its bundle.
  */
 import { z } from 'zod';
-import { ACTIONS, FAILURE_CODES } from './failures';
+import { ACTIONS, FAILURE_CODES, WARNING_CODES } from './failures';
 import { JOBS, type Job } from './jobs';
 import { NOTIFICATION_TYPES } from './notifications';
 import { INDEXED_LINK_STATES, JOB_STATES, LINK_STATES } from './states';
@@ -67,8 +67,10 @@ export const accountChoiceSchema = z.strictObject({
 });
 export type AccountChoice = z.infer<typeof accountChoiceSchema>;
 
+export const warningCodeSchema = z.enum(WARNING_CODES).meta({ description: 'What the bank has announced.' });
+
 export const linkWarningSchema = z.strictObject({
-  code: z.enum(['pending_disconnect', 'pending_expiration']),
+  code: warningCodeSchema,
   until: timestampSchema.optional(),
 });
 
@@ -201,6 +203,6 @@ export const notificationSchema = z.strictObject({
     runId: z.string().optional(),
     job: jobSchema.optional(),
     state: z.union([linkStateSchema, jobStateSchema]),
-    code: failureCodeSchema.optional(),
+    code: z.union([failureCodeSchema, warningCodeSchema]).optional(),
   }),
 });

@@ -62,10 +62,11 @@ it('tells of jobs and of the end, thin, each once, and starts the telling in the
   await handle.cancel();
   expect(await closedAs(handle)).toBe('CANCELLED');
   const events = await takenWhen(userId, 3);
+  const { runId } = await handle.describe();
   expect(events.map(({ type, data }) => ({ type, ...data }))).toEqual([
-    { type: 'job.completed', userId, job: EMPLOYER, state: 'completed' },
-    { type: 'job.failed', userId, job: RECURRING, state: 'failed', code: 'provider_rejected' },
-    { type: 'link.unlinked', userId, state: 'unlinked' },
+    { type: 'job.completed', userId, runId, job: EMPLOYER, state: 'completed' },
+    { type: 'job.failed', userId, runId, job: RECURRING, state: 'failed', code: 'provider_rejected' },
+    { type: 'link.unlinked', userId, runId, state: 'unlinked' },
   ]);
   for (const { id, timestamp } of events) {
     expect(id).toMatch(/^msg_[0-9a-f-]{36}$/);
@@ -76,7 +77,7 @@ it('tells of jobs and of the end, thin, each once, and starts the telling in the
   expect(events.map(({ timestamp }) => timestamp)).toEqual(events.map(({ timestamp }) => timestamp).sort());
 });
 
-it('tells once of a sign-in that is needed, and again when it expires anew', async () => {
+it('tells once of a sign-in that is needed and of the repair, and again when it expires anew', async () => {
   const { plaid } = world();
   const { handle, userId, itemId } = await world().start();
   await viewWhen(handle, ({ state }) => state === 'waiting');
@@ -85,15 +86,18 @@ it('tells once of a sign-in that is needed, and again when it expires anew', asy
     await handle.signal(...plaidSignal('sign_in_required', itemId));
     await handle.signal(...plaidSignal('sign_in_required', itemId));
     await viewWhen(handle, ({ state }) => state === 'needs_attention');
-    await takenWhen(userId, times);
+    await takenWhen(userId, 2 * times - 1);
     await plaid.repair(itemId, { webhook: false });
     await handle.signal(...plaidSignal('sign_in_repaired', itemId));
     await viewWhen(handle, ({ state }) => state === 'waiting');
+    await takenWhen(userId, 2 * times);
   }
   const told = taken(userId);
   expect(told.map(({ type, data }) => [type, data.code])).toEqual([
     ['link.needs_attention', 'sign_in_required'],
+    ['link.recovered', undefined],
     ['link.needs_attention', 'sign_in_required'],
+    ['link.recovered', undefined],
   ]);
   await handle.cancel();
 });

@@ -22,6 +22,7 @@ const completed = (sha256: string): LinkEvent => ({
   via: 'webhook',
   sha256,
 });
+const warned: LinkEvent = { type: 'warned', warning: { code: 'pending_disconnect' } };
 const withdrawn: LinkEvent = { type: 'attention_needed', code: 'access_revoked' };
 
 /** A link with one job to which this has happened, and the news of the last event. */
@@ -55,6 +56,31 @@ it.each<[what: string, happened: LinkEvent[], type: string, data: object]>([
     'link.needs_attention',
     { state: 'needs_attention', code: 'access_revoked' },
   ],
+  ['a repair', [...registered, withdrawn, { type: 'repaired' }], 'link.recovered', { state: 'waiting' }],
+  [
+    "a bank's warning",
+    [...registered, warned],
+    'link.warning',
+    { state: 'waiting', code: 'pending_disconnect' },
+  ],
+  [
+    'another warning',
+    [...registered, warned, { type: 'warned', warning: { code: 'pending_expiration' } }],
+    'link.warning',
+    { state: 'waiting', code: 'pending_expiration' },
+  ],
+  [
+    'a warning that a repair settles',
+    [...registered, warned, { type: 'repaired', confirmed: true }],
+    'link.recovered',
+    { state: 'waiting' },
+  ],
+  [
+    'a job that an unlink ends while the user has to act',
+    [...registered, withdrawn, { type: 'ending' }],
+    'job.failed',
+    { job: JOB, state: 'failed', code: 'unlinked' },
+  ],
   [
     'a job that an unlink ends',
     [...registered, { type: 'ending' }],
@@ -78,6 +104,7 @@ it.each<[what: string, happened: LinkEvent[]]>([
   ['the same result again', [...registered, completed('a'), completed('a')]],
   ['a job that runs again', [...registered, completed('a'), { type: 'job_requested', job: JOB }]],
   ['what is known already', [...registered, withdrawn, withdrawn]],
+  ['a warning that is sent again', [...registered, warned, warned]],
   ['a cleanup that begins, with every job done', [...registered, completed('a'), { type: 'ending' }]],
 ])('says nothing of %s', (_what, happened) => {
   expect(newsAfter(...happened)).toEqual([]);

@@ -193,7 +193,11 @@ export const NOTIFICATION_EXAMPLES = Object.fromEntries(
         data: { ...about, state: 'needs_attention', code: 'sign_in_required' },
       },
       { type: 'link.recovered', timestamp: SETTLED_AT, data: { ...about, state: 'linked' } },
-      { type: 'link.warning', timestamp: SETTLED_AT, data: { ...about, state: 'linked' } },
+      {
+        type: 'link.warning',
+        timestamp: SETTLED_AT,
+        data: { ...about, state: 'linked', code: 'pending_disconnect' },
+      },
       {
         type: 'link.failed',
         timestamp: SETTLED_AT,

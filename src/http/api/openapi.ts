@@ -21,6 +21,7 @@ import {
   startLinkByAccessTokenSchema,
   startLinkByPublicTokenSchema,
   startLinkSchema,
+  warningCodeSchema,
 } from '../../contract/schemas';
 import { isApiScope } from '../../contract/scopes';
 import { componentsOf, opened, refOf } from '../server/json-schema';
@@ -52,6 +53,7 @@ const ENUMS = {
   LinkState: linkStateSchema,
   IndexedLinkState: indexedLinkStateSchema,
   FailureCode: failureCodeSchema,
+  WarningCode: warningCodeSchema,
   ProblemCode: problemCodeSchema,
   Action: actionSchema,
   LinkLanguage: linkLanguageSchema,
