@@ -114,6 +114,14 @@ describe('a link with an error and nothing pending', () => {
     });
   });
 
+  it('has a removal tried again that is refused', () => {
+    const facts = link({ state: 'unlinking', errorCode: 'provider_rejected' });
+    expect(diagnose(facts, CONTEXT)).toMatchObject({
+      move: 'operator',
+      command: 'npm run links -- retry ada --yes',
+    });
+  });
+
   it('takes no failure of another kind for its reason, and wants a failed job run again', () => {
     const facts = link({ state: 'linked', errorCode: 'result_too_large', latestFailure });
     expect(diagnose(facts, CONTEXT)).toMatchObject({

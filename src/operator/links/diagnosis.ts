@@ -132,7 +132,8 @@ function indexedError(facts: LinkFacts): Finding | undefined {
   const said = failure?.message ?? FAILURES[errorCode].message;
   const cause = failure?.name === undefined ? said : `${failure.name}: ${said}`;
   const shared = { since, code: errorCode, move: moveOf(errorCode, failure?.name, failure) };
-  const isTriedAgain = PASSING.includes(errorCode) && state !== 'linked';
+  // What is to be removed is tried again whatever it is refused with.
+  const isTriedAgain = state === 'unlinking' || (PASSING.includes(errorCode) && state !== 'linked');
   return isTriedAgain
     ? {
         ...shared,
