@@ -41,6 +41,7 @@ import { LinkReader } from './link-reader';
 import { startLink } from './link-start';
 import { hasOpenRun } from './open-status';
 import { SharedReads } from './shared-reads';
+import { TakenBodies } from './taken-bodies';
 import { type UnlinkOptions, unlink } from './unlink';
 
 export type { ConnectOptions, LinkClientOptions } from './link-client-options';
@@ -50,6 +51,10 @@ const DEFAULT_REPAIR_TIMEOUT_MS = 20_000;
 const DEFAULT_MAX_WAITS = 1_000;
 /** To one link. Temporal fails the workflow task of a link that is sent more than it can buffer meanwhile. */
 const SIGNALS_AT_ONCE = 4;
+/** Of Atomic's, each tells of an event of its own. */
+const ATOMIC_BODIES_PER_USER = 20;
+/** Of Plaid's, the same body can tell of a new fault once another webhook has come. */
+const PLAID_BODIES_PER_USER = 1;
 
 /**
  * Starts, reads and ends links. Every method rejects with {@link LinkClientError} alone (an aborted wait apart): with
@@ -63,6 +68,8 @@ export class LinkClient {
   readonly #reader: LinkReader;
   readonly #waiter: JobWaiter;
   readonly #signals = new Turns(SIGNALS_AT_ONCE);
+  readonly #atomicBodies = new TakenBodies({ bodiesPerUser: ATOMIC_BODIES_PER_USER });
+  readonly #plaidBodies = new TakenBodies({ bodiesPerUser: PLAID_BODIES_PER_USER });
   readonly #jobRuns = new SharedReads<LinkView>();
   readonly #taskQueue: string;
   readonly #eagerStart: boolean;
@@ -160,7 +167,11 @@ export class LinkClient {
       taskQueue: this.#taskQueue,
       eagerStart: this.#eagerStart,
     };
-    return this.#run((deadline) => startLink(dependencies, valid, deadline));
+    return this.#run(async (deadline) => {
+      const started = await startLink(dependencies, valid, deadline);
+      if (started.created) this.#forgetBodies(valid.userId);
+      return started;
+    });
   }
 
   /** The newest link of a user, open or closed. Codes: `link_not_found`. */
@@ -297,20 +308,23 @@ export class LinkClient {
     }
   }
 
-  /** Hands a webhook of Atomic's to the link. Taken for good once this resolves; needs no worker. */
+  /**
+   * Hands a webhook of Atomic's to the link. Taken for good once this resolves; needs no worker. A copy of one that was
+   * taken within the last minute goes no further.
+   */
   async signalAtomicWebhook(
     userId: string,
     signal: AtomicWebhookSignal,
   ): Promise<'delivered' | 'no_open_link'> {
-    return this.#signal(userId, SIGNALS.atomicWebhook, signal);
+    return this.#signal(userId, SIGNALS.atomicWebhook, signal, this.#atomicBodies);
   }
 
-  /** Hands a webhook of Plaid's to the link. Taken for good once this resolves; needs no worker. */
+  /** Hands a webhook of Plaid's to the link, as {@link signalAtomicWebhook} does. */
   async signalPlaidWebhook(
     userId: string,
     signal: PlaidWebhookSignal,
   ): Promise<'delivered' | 'no_open_link'> {
-    return this.#signal(userId, SIGNALS.plaidWebhook, signal);
+    return this.#signal(userId, SIGNALS.plaidWebhook, signal, this.#plaidBodies);
   }
 
   /** Resolves when Temporal answers for the namespace. */
@@ -358,15 +372,33 @@ export class LinkClient {
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) throw notLinked(error);
       throw toLinkClientError(error);
+    } finally {
+      this.#forgetBodies(userId);
     }
   }
 
-  async #signal(userId: string, name: string, argument: object): Promise<'delivered' | 'no_open_link'> {
+  /** The link has been changed: a webhook may now mean something new in the same words. */
+  #forgetBodies(userId: string): void {
+    this.#atomicBodies.forget(userId);
+    this.#plaidBodies.forget(userId);
+  }
+
+  async #signal(
+    userId: string,
+    name: string,
+    argument: AtomicWebhookSignal | PlaidWebhookSignal,
+    taken: TakenBodies,
+  ): Promise<'delivered' | 'no_open_link'> {
     parsed(userIdSchema, userId);
+    const { bodySha256 } = argument;
     const handle = this.#client.getHandle(workflowIdOf(userId));
     return this.#run(async (deadline) => {
       try {
-        const send = () => deadline.call(() => handle.signal<[object]>(name, argument));
+        const send = async () => {
+          if (taken.has(userId, bodySha256)) return;
+          await deadline.call(() => handle.signal<[object]>(name, argument));
+          taken.add(userId, bodySha256);
+        };
         await deadline.call(() => this.#signals.take(userId, send));
         return 'delivered';
       } catch (error) {

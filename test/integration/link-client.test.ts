@@ -672,6 +672,28 @@ describe('signals', () => {
     expect(await links.signalAtomicWebhook(userId, atomic)).toBe('delivered');
   });
 
+  it('of a body that Temporal has taken go no further, until Plaid has said something else', async () => {
+    const userId = newUser();
+    await linkClient({ taskQueue: `nobody-${randomUUID()}` }).start(request(userId));
+    const names = async () => {
+      const { events } = await runOf(userId).fetchHistory();
+      return (events ?? []).flatMap(
+        (event) => event.workflowExecutionSignaledEventAttributes?.signalName ?? [],
+      );
+    };
+    const send = () => links.signalAtomicWebhook(userId, atomic);
+    await send();
+    const copies = await Promise.all(Array.from({ length: 20 }, send));
+    expect(new Set(copies)).toEqual(new Set(['delivered']));
+    expect(await names()).toEqual(['atomicWebhook']);
+
+    const plaid = { kind: 'sign_in_required', itemId: 'i1' } as const;
+    for (const bodySha256 of ['aa', 'aa', 'bb', 'aa']) {
+      await links.signalPlaidWebhook(userId, { ...plaid, bodySha256 });
+    }
+    expect(await names()).toEqual(['atomicWebhook', ...Array(3).fill('plaidWebhook')]);
+  });
+
   it('find no open link of users who were never linked or no longer are', async () => {
     const userId = await started();
     await unlinked(userId);
