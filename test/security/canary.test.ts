@@ -505,6 +505,9 @@ describe('afterwards', () => {
       'metrics of api',
     ]);
     expect(places(held, needlesOf('word', 'processor_link_step_duration'))).toContain('metrics of worker');
+    expect(places(held, needlesOf('word', '"audit":true'))).toEqual(
+      expect.arrayContaining(['log of api', 'log of codec']),
+    );
     expect(places(held, needlesOf('word', '/v1/links/:userId'))).toEqual(
       expect.arrayContaining(['log of api', 'metrics of api']),
     );

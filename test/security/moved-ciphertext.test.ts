@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Payload } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
-import { UPDATES, workflowIdOf } from '../../src/contract/names';
+import { z } from 'zod';
+import { UPDATES, WORKFLOW_TYPE, workflowIdOf } from '../../src/contract/names';
 import { createNamedPayloadCodec } from '../../src/encryption/payload-codec';
 import { LinkClient } from '../../src/link-client/link-client';
 import { useRealWorld } from '../long-life/support/use-real-world';
@@ -16,6 +17,7 @@ jest.setTimeout(120_000);
 const world = useRealWorld();
 const RESULT_OF_VICTIM = 'Bluebird';
 const REFUSED = 'belongs to another workflow';
+const inputSchema = z.looseObject({ userId: z.string(), sealedAccessToken: z.string() });
 
 /** A victim and an attacker, whose links wait for their webhooks. */
 async function parties() {
@@ -147,5 +149,40 @@ it('reads no view of a victim that a worker of somebody else hands out for anoth
   const view = links.get(mallory.userId).then(JSON.stringify, String);
   await writer.answerQuery(present(outcome?.success?.payloads));
   expect(await view).not.toContain(victim.userId);
+  await world().restartWorker();
   await mallory.handle.terminate();
+});
+
+it('opens no sealed token of a victim for another, not even where the key of payloads is known', async () => {
+  const { victim, writer } = await parties();
+  const { client, plaid, keyRing, taskQueue } = world();
+  const [started] = await writer.history(victim.handle.workflowId);
+  const payloads = present(started?.workflowExecutionStartedEventAttributes?.input?.payloads);
+  const codec = createNamedPayloadCodec({ keyRing, namespace: 'default' });
+  const [decoded] = await codec.decode(payloads);
+  const input = inputSchema.parse(JSON.parse(Buffer.from(decoded?.data ?? []).toString()));
+
+  const userId = `mallory-${randomUUID()}`;
+  const run = await client.workflow.start(WORKFLOW_TYPE, {
+    workflowId: workflowIdOf(userId),
+    taskQueue,
+    args: [{ ...input, userId }],
+  });
+  const before = plaid.ledger.lastSeq;
+  expect(await refusedStep(run)).toContain('does not decrypt');
+  expect(plaid.ledger.lastSeq).toBe(before);
+  await run.terminate();
+});
+
+it('takes no input that names a victim under the id of another', async () => {
+  const { victim } = await parties();
+  const { client, plaid, atomic, taskQueue } = world();
+  const before = [plaid.ledger.lastSeq, atomic.ledger.lastSeq];
+  const run = await client.workflow.start(WORKFLOW_TYPE, {
+    workflowId: workflowIdOf(`mallory-${randomUUID()}`),
+    taskQueue,
+    args: [{ userId: victim.userId, jobs: [EMPLOYER], sealedAccessToken: 'sealed' }],
+  });
+  await expect(run.result()).rejects.toMatchObject({ cause: { type: 'internal_error' } });
+  expect([plaid.ledger.lastSeq, atomic.ledger.lastSeq]).toEqual(before);
 });

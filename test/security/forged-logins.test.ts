@@ -1,6 +1,5 @@
 import { exportJWK, generateKeyPair, type JSONWebKeySet, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import type { JwtRules } from '../../src/http/codec/access';
-import { startScriptedServer } from '../support/scripted-server';
 import {
   call,
   closeCodecApps,
@@ -10,8 +9,9 @@ import {
   namedPlain,
   plain,
   TOKEN,
-} from './support/codec-test-app';
-import { expectProblem } from './support/problem';
+} from '../http/support/codec-test-app';
+import { expectProblem } from '../http/support/problem';
+import { startScriptedServer } from '../support/scripted-server';
 
 afterEach(closeCodecApps);
 
