@@ -154,6 +154,20 @@ function routesOf(cell: string): string[] {
   });
 }
 
+describe('SECURITY.md', () => {
+  it('says of everybody in the threat model what they get, and which test shows it', () => {
+    const rows = [
+      ...(/^\| who [\s\S]*?\n\n/m.exec(read('SECURITY.md'))?.[0].matchAll(/^\| (.+) \|$/gm) ?? []),
+    ]
+      .slice(2)
+      .map(([, row = '']) => row.split('|').map((cell) => cell.trim()));
+    expect(rows.length).toBeGreaterThanOrEqual(10);
+    const unproved = rows.filter(([, , shownBy = '']) => !/`test\/[\w/.-]+\.test\.ts`/.test(shownBy));
+    // What has a worker's keys has everything, and there is nothing to show.
+    expect(unproved.map(([who]) => who)).toEqual(["a thief of a worker's process or settings"]);
+  });
+});
+
 describe('docs/operations.md', () => {
   it('says of every failure code what to do', () => {
     const text = read('docs/operations.md');
