@@ -161,3 +161,13 @@ export function newLink(
 export function jobsOf(link: LinkFacts): JobFacts[] {
   return JOBS.flatMap((job) => link.jobs[job] ?? []);
 }
+
+type OptionalKey<T> = {
+  [K in keyof T]-?: undefined extends T[K] ? K : Record<never, never> extends Pick<T, K> ? K : never;
+}[keyof T];
+
+/** The facts without one that they may lack. */
+export function without<T extends object>(facts: T, key: OptionalKey<T>): T {
+  const { [key]: _, ...rest } = facts;
+  return rest as T;
+}

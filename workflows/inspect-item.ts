@@ -14,7 +14,7 @@ export async function inspectItem(
   steps: Activities,
   { confirmed = false }: { confirmed?: boolean } = {},
 ): Promise<{ historyReady: boolean; failure?: StepFailure }> {
-  link.noteLength();
+  link.span.noteLength();
   const { userId, sealedAccessToken, lacksConsent, chosenAccountId } = link.facts;
   if (sealedAccessToken === undefined) return { historyReady: false };
   try {

@@ -14,7 +14,7 @@ export async function registerProcessorLink(link: LinkRun, job: Job): Promise<vo
   // A refusal of a token whose account is gone or locked says nothing of the job: it is registered again afterwards.
   const isMeant = () => link.facts.sealedProcessorToken === sealedProcessorToken;
   link.apply({ type: 'registration_begun', job });
-  await link.during(['step', 'settling'], async () => {
+  await link.span.during(['step', 'settling'], async () => {
     try {
       await registering(link).registerProcessorLink({ userId, sealedProcessorToken, job });
       if (isMeant()) link.apply({ type: 'job_registered', job });
@@ -73,7 +73,7 @@ export async function fetchJobResult(link: LinkRun, job: Job, via: 'webhook' | '
   const { run, sha256: earlierSha256, hint } = link.facts.jobs[job] ?? {};
   const isCurrent = () => link.facts.jobs[job]?.run === run;
   link.apply({ type: 'fetch_started', job });
-  await link.during(['step'], async () => {
+  await link.span.during(['step'], async () => {
     const scope = new CancellationScope();
     const fetching = scope.run(() =>
       link.result.fetchJobResult({

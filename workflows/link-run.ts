@@ -15,9 +15,11 @@ import { viewOf } from './link-view';
 import { measure } from './measure';
 import { describe, publish } from './operator-view';
 import { Outbox } from './outbox';
+import { isQuiet } from './quiet-events';
+import { RunSpan } from './run-span';
 import type { Reason } from './step-failure';
 import { stepsOf } from './steps';
-import { isQuiet, transition } from './transition';
+import { transition } from './transition';
 import { type CarriedInbox, WebhookInbox } from './webhook-inbox';
 
 /** What a run hands to the next. The results go beside it, each a payload of its own. */
@@ -25,9 +27,6 @@ export interface Carried {
   facts: LinkFacts;
   inbox: CarriedInbox;
 }
-
-/** A step of a job, which may take hours: the run does not make way meanwhile. A call that cleanup has to wait for. */
-type Work = 'step' | 'settling';
 
 /** One run of a link: its facts, the effects that follow from every change, and what is under way. */
 export class LinkRun {
@@ -40,6 +39,8 @@ export class LinkRun {
   readonly interactive = stepsOf('interactive');
   readonly cleanup = stepsOf('cleanup', this);
   readonly precaution = stepsOf('precaution');
+  /** What is under way, and how long the run has become. */
+  readonly span = new RunSpan();
   /** The run makes way for the next one. */
   stopping = false;
 
@@ -49,9 +50,6 @@ export class LinkRun {
   private known: LinkFacts;
   private readonly results: Partial<Record<Job, unknown>> = {};
   private readonly outbox: Outbox;
-  private readonly underWay: Record<Work, number> = { step: 0, settling: 0 };
-  private isOver = false;
-  private isAging = false;
   private retriesAskedFor = 0;
 
   constructor(
@@ -114,7 +112,7 @@ export class LinkRun {
 
   /** Applies an event, and shows, lists and notifies of what it changed. */
   apply(event: LinkEvent): void {
-    this.noteLength();
+    this.span.noteLength();
     const before = this.known;
     this.known = transition(before, event, new Date().toISOString());
     if (this.known === before) return;
@@ -161,50 +159,9 @@ export class LinkRun {
     return (await this.readSettings()).configurationWaitMs;
   }
 
-  /** Does work that others wait for. */
-  async during<T>(kinds: readonly Work[], work: () => Promise<T>): Promise<T> {
-    for (const kind of kinds) this.underWay[kind] += 1;
-    try {
-      return await work();
-    } finally {
-      for (const kind of kinds) this.underWay[kind] -= 1;
-      this.noteLength();
-    }
-  }
-
-  /** No call is under way whose outcome decides what has to be undone. */
-  get isSettledDown(): boolean {
-    return this.underWay.settling === 0;
-  }
-
-  /**
-   * Notes whether the history has grown long. Only where something is handled that the history holds: a refused update
-   * leaves no trace in it, so that a run that went by what it saw meanwhile would not replay.
-   */
-  noteLength(): void {
-    this.isOver ||= workflowInfo().continueAsNewSuggested;
-  }
-
-  /** The run is to make way as soon as it can. */
-  renew(): void {
-    this.isOver = true;
-  }
-
-  /** The run has grown long or old, and nothing is under way: the moment for the next one. */
-  get shouldMakeWay(): boolean {
-    return this.isOver && this.underWay.step === 0;
-  }
-
   /** Makes way when the run has come of age. Counts once, from the first call. */
   async limitAge(): Promise<void> {
-    if (this.isAging) return;
-    this.isAging = true;
-    const { runMaxAgeMs } = await this.readSettings();
-    const age = sleep(runMaxAgeMs, { summary: 'the run continues as new' });
-    void age.then(
-      () => this.renew(),
-      () => undefined,
-    );
+    if (!this.span.isAging) this.span.limitAge((await this.readSettings()).runMaxAgeMs);
   }
 
   /** The caller will hear of everything. */

@@ -50,7 +50,7 @@ export function handleMessages(link: LinkRun): void {
   setQuickHandler(
     atomicWebhook,
     (signal) => {
-      link.noteLength();
+      link.span.noteLength();
       link.inbox.takeAtomic(signal);
     },
     { description: "Atomic's webhook: a job has finished" },
@@ -59,13 +59,13 @@ export function handleMessages(link: LinkRun): void {
   setQuickHandler(
     plaidWebhook,
     (signal) => {
-      link.noteLength();
+      link.span.noteLength();
       link.inbox.takePlaid(signal);
     },
     { description: "Plaid's webhook about the Item" },
   );
 
-  setQuickHandler(renew, () => link.renew(), {
+  setQuickHandler(renew, () => link.span.renew(), {
     description: 'Continue as new: old results and old keys leave the open history',
   });
 
@@ -76,7 +76,7 @@ export function handleMessages(link: LinkRun): void {
   setHandler(
     runJob,
     ({ job }) => {
-      link.noteLength();
+      link.span.noteLength();
       link.apply({ type: 'job_requested', job });
       // Whoever asks for a job may know that the user has been at the bank.
       if (link.facts.attention) link.apply({ type: 'look_wanted' });
@@ -91,7 +91,7 @@ export function handleMessages(link: LinkRun): void {
   setHandler(
     waitForJob,
     async ({ job }) => {
-      link.noteLength();
+      link.span.noteLength();
       const isOver = () => link.isSettled(job) || link.stopping || link.facts.ending !== undefined;
       await CancellationScope.nonCancellable(() => condition(isOver));
       return { settled: link.isSettled(job), ...(link.facts.ending && { unlinking: true }) };
@@ -109,7 +109,7 @@ export function handleMessages(link: LinkRun): void {
   setHandler(
     createRepairLinkToken,
     async ({ replyKey, redirectUri, language }) => {
-      link.noteLength();
+      link.span.noteLength();
       const { userId, sealedAccessToken, lacksConsent } = link.facts;
       if (sealedAccessToken === undefined) throw refusal('not_linked', 'The link has no Item.');
       try {
@@ -159,7 +159,7 @@ export function handleMessages(link: LinkRun): void {
   setHandler(
     chooseAccount,
     ({ accountId }) => {
-      link.noteLength();
+      link.span.noteLength();
       link.apply({ type: 'account_chosen', accountId });
       return link.view;
     },

@@ -1,9 +1,9 @@
 import { JOBS } from '../src/contract/jobs';
 import type { NotificationEvent, NotificationType } from '../src/contract/notifications';
 import { isFinal } from '../src/contract/states';
+import { isSame } from './attention-changes';
 import type { LinkFacts } from './facts';
 import { stateOf } from './link-view';
-import { isSame } from './transition';
 
 /** The run that tells of it is not known here. */
 export type News = Omit<NotificationEvent, 'id' | 'data'> & {

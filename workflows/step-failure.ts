@@ -64,3 +64,8 @@ export function linkFailure(reason: Reason): ApplicationFailure {
     details: [{ action, ...details }],
   });
 }
+
+/** A step that failed is let be; a cancellation, or a bug, is not. */
+export function ignoreFailure(error: unknown): void {
+  if (!failureOf(error)) throw error;
+}

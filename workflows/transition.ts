@@ -1,29 +1,10 @@
 /** How each event changes what is known of a link: a pure function. */
-import type { FailureCode } from '../src/contract/failures';
-import { JOBS, type Job } from '../src/contract/jobs';
 import { isSettled } from '../src/contract/states';
-import type { EventOf, Hint, JobFacts, LinkEvent, LinkFacts } from './facts';
+import { attended, isSame, waiting, withoutWarning } from './attention-changes';
+import { type EventOf, type JobFacts, type LinkEvent, type LinkFacts, without } from './facts';
+import { anotherRun, isNewer, moveJob, settled, unregister, withJob } from './job-changes';
 import { listedStateOf } from './link-view';
-import type { Reason } from './step-failure';
-
-const QUIET: readonly LinkEvent['type'][] = [
-  'registration_begun',
-  'registration_unheard',
-  'tokens_resealed',
-  'webhook_came',
-  'look_wanted',
-  'warning_heard',
-  'looked',
-  'history_ready',
-  'item_lost',
-  'account_revoked',
-  'permission_revoked',
-];
-
-/** Whether an event changes nothing that is shown: `updatedAt` stays. */
-export function isQuiet({ type }: LinkEvent): boolean {
-  return QUIET.includes(type);
-}
+import { isQuiet } from './quiet-events';
 
 /** The link after an event at `at`, ISO 8601. An event that means nothing now returns the very same facts. */
 export function transition(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {
@@ -161,16 +142,6 @@ function apply(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {
   }
 }
 
-/** A link that ends leaves no job that anybody could wait for. */
-function settled(link: LinkFacts, reason: Reason): LinkFacts['jobs'] {
-  const jobs: LinkFacts['jobs'] = {};
-  for (const job of JOBS) {
-    const facts = link.jobs[job];
-    if (facts) jobs[job] = isSettled(facts.state) ? facts : { ...facts, state: 'failed', reason };
-  }
-  return jobs;
-}
-
 /** What is under way settles, and decides what has to be undone; all else is past. */
 function applyWhileEnding(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {
   if (link.ending !== 'unlinking') return link;
@@ -191,28 +162,6 @@ function applyWhileEnding(link: LinkFacts, event: LinkEvent, at: string): LinkFa
       return link;
   }
 }
-
-/** The link waits for its user, since now or since it began to. */
-function waiting(link: LinkFacts, attention: FailureCode, at: string): LinkFacts {
-  return { ...attended(link), attention, attentionSince: link.attentionSince ?? at };
-}
-
-/** The link waits for its user no longer. */
-function attended(link: LinkFacts): LinkFacts {
-  const { attention: _, attentionSince: _since, lacksConsent: _consent, choices: _choices, ...rest } = link;
-  return rest;
-}
-
-function withoutWarning(link: LinkFacts): LinkFacts {
-  const { warning, ...rest } = link;
-  return warning ? { ...rest, settledWarning: warning } : link;
-}
-
-/** The same warning, sent again. */
-export function isSame(one: Warning, other: Warning | undefined): boolean {
-  return one.code === other?.code && one.until === other.until;
-}
-type Warning = NonNullable<LinkFacts['warning']>;
 
 function exchanged(link: LinkFacts, { itemId, sealedAccessToken }: EventOf<'exchanged'>): LinkFacts {
   return { ...link, itemId, sealedAccessToken, madeItem: true };
@@ -239,51 +188,4 @@ function resealed(
     ...(sealedProcessorToken !== undefined &&
       link.sealedProcessorToken !== undefined && { sealedProcessorToken }),
   };
-}
-
-/** Of two hints, the one that a result can be newer for; one without a time may be as new as it gets. */
-function isNewer({ eventTime }: Hint, known: Hint | undefined): boolean {
-  if (!known) return true;
-  if (known.eventTime === undefined) return false;
-  return eventTime === undefined || Date.parse(eventTime) > Date.parse(known.eventTime);
-}
-
-/** Atomic has to be told again: what it holds is for an account that is gone. A job that failed stays failed. */
-function unregister(link: LinkFacts): LinkFacts {
-  const jobs: LinkFacts['jobs'] = {};
-  for (const job of JOBS) {
-    const facts = link.jobs[job];
-    if (!facts) continue;
-    const isOver = facts.state === 'failed' || facts.state === 'pending';
-    jobs[job] = isOver ? without(without(facts, 'registeredAt'), 'hint') : anotherRun(facts);
-  }
-  return { ...without(link, 'sealedProcessorToken'), jobs, registered: false };
-}
-
-/** The earlier result is remembered for the polls. */
-function anotherRun(job: JobFacts | undefined): JobFacts {
-  return {
-    state: 'pending',
-    run: (job?.run ?? 0) + 1,
-    ...(job?.sha256 !== undefined && { sha256: job.sha256 }),
-  };
-}
-
-function withJob(link: LinkFacts, job: Job, facts: JobFacts): LinkFacts {
-  return { ...link, jobs: { ...link.jobs, [job]: facts } };
-}
-
-function moveJob(link: LinkFacts, job: Job, from: JobFacts['state'], to: JobFacts['state']): LinkFacts {
-  const facts = link.jobs[job];
-  return facts?.state === from ? withJob(link, job, { ...facts, state: to }) : link;
-}
-
-type OptionalKey<T> = {
-  [K in keyof T]-?: undefined extends T[K] ? K : Record<never, never> extends Pick<T, K> ? K : never;
-}[keyof T];
-
-/** The facts without one that they may lack. */
-function without<T extends object>(facts: T, key: OptionalKey<T>): T {
-  const { [key]: _, ...rest } = facts;
-  return rest as T;
 }

@@ -36,7 +36,7 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
     ],
   ],
   'job-steps.ts registerProcessorLink': [
-    ['link.during', 'registration under way'],
+    ['link.span.during', 'registration under way'],
     [
       'registering',
       'registration under way',
@@ -52,12 +52,12 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
     ['fetchJobResult', 'result under way by poll'],
   ],
   'job-steps.ts fetchJobResult': [
-    ['link.during', 'result under way after a webhook'],
+    ['link.span.during', 'result under way after a webhook'],
     ['link.result.fetchJobResult', 'result under way after a webhook', 'result under way by poll'],
     ['condition', 'result under way after a webhook'],
     ['Promise.race', 'result under way after a webhook', 'result waiting for its next attempt'],
   ],
-  'link-run.ts during': [['work', 'registration under way', 'result under way after a webhook']],
+  'run-span.ts during': [['work', 'registration under way', 'result under way after a webhook']],
   // Read by the cleanup, where the link was cancelled before anything brought them.
   'link-run.ts readSettings': [['this.setup.readSettings', 'exchange taken, its answer under way']],
   'messages.ts waitForJob': [
@@ -98,13 +98,13 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
     ['link.limitAge', 'linked, with nothing under way'],
     ['condition', 'linked, with nothing under way', 'webhook awaited'],
   ],
-  'processor-link.ts waitForUser': [
+  'upkeep-steps.ts waitForUser': [
     ['link.readSettings', 'the user awaited'],
     ['condition', 'the user awaited'],
     ['inspectItem', 'the Item looked at after a webhook'],
   ],
   'processor-link.ts resealTokens': [['link.interactive.resealTokens', NEXT_RUN]],
-  'processor-link.ts removeProcessorLink': [
+  'unlink.ts removeProcessorLink': [
     ['link.cleanup.removeProcessorLink', 'unlinking, the registration being removed'],
     ['sleep', 'registration waiting for its next attempt'],
     ['link.cleanup.removeProcessorLink', 'registration waiting for its next attempt'],
@@ -115,18 +115,16 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
     ['sleep', 'processor token waiting for an operator', 'registration waiting for its next attempt'],
   ],
   'link-run.ts configurationWaitMs': [['this.readSettings', 'processor token waiting for an operator']],
-  'link-run.ts limitAge': [
-    ['this.readSettings', 'linked, with nothing under way'],
-    ['sleep', 'linked, with nothing under way', 'webhook awaited'],
-  ],
+  'link-run.ts limitAge': [['this.readSettings', 'linked, with nothing under way']],
+  'run-span.ts limitAge': [['sleep', 'linked, with nothing under way', 'webhook awaited']],
   'processor-link.ts followJob': [
     ['condition', 'before its first task', 'exchange under way', 'linked, with nothing under way'],
     ['registerProcessorLink', 'registration under way'],
     ['waitForWebhook', 'webhook awaited'],
     ['fetchJobResult', 'result under way after a webhook'],
   ],
-  'processor-link.ts exchangePublicToken': [
-    ['link.during', 'exchange under way'],
+  'connect-steps.ts exchangePublicToken': [
+    ['link.span.during', 'exchange under way'],
     [
       'link.exchange.exchangePublicToken',
       'exchange under way',
@@ -135,7 +133,7 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
     ],
     ['sleep', 'exchange that may have been taken waiting for its next attempt'],
   ],
-  'processor-link.ts createProcessorToken': [
+  'connect-steps.ts createProcessorToken': [
     [
       'link.setup.createProcessorToken',
       'accounts under way',
@@ -143,13 +141,13 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
       'processor token waiting for its next attempt',
     ],
   ],
-  'processor-link.ts waitForHistory': [
+  'connect-steps.ts waitForHistory': [
     ['link.readSettings', 'history asked for'],
     ['inspectItem', 'history asked for'],
     ['condition', 'history awaited'],
   ],
-  'processor-link.ts lookAtItem': [['inspectItem', 'the Item looked at after a webhook']],
-  'processor-link.ts withdrawAccount': [
+  'upkeep-steps.ts lookAtItem': [['inspectItem', 'the Item looked at after a webhook']],
+  'upkeep-steps.ts withdrawAccount': [
     ['condition', 'account withdrawn while its registration is under way'],
     [
       'removeProcessorLink',
@@ -157,7 +155,7 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
       'account withdrawn, its removal waiting for its next attempt',
     ],
   ],
-  'processor-link.ts unlink': [
+  'unlink.ts unlink': [
     ['condition', 'unlinking while the exchange settles', FAILING],
     [
       'removeProcessorLink',

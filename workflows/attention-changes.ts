@@ -1,0 +1,25 @@
+/** Changes of what a link waits for its user for, and of what it warns of. */
+import type { FailureCode } from '../src/contract/failures';
+import type { LinkFacts } from './facts';
+
+/** The link waits for its user, since now or since it began to. */
+export function waiting(link: LinkFacts, attention: FailureCode, at: string): LinkFacts {
+  return { ...attended(link), attention, attentionSince: link.attentionSince ?? at };
+}
+
+/** The link waits for its user no longer. */
+export function attended(link: LinkFacts): LinkFacts {
+  const { attention: _, attentionSince: _since, lacksConsent: _consent, choices: _choices, ...rest } = link;
+  return rest;
+}
+
+export function withoutWarning(link: LinkFacts): LinkFacts {
+  const { warning, ...rest } = link;
+  return warning ? { ...rest, settledWarning: warning } : link;
+}
+
+/** The same warning, sent again. */
+export function isSame(one: Warning, other: Warning | undefined): boolean {
+  return one.code === other?.code && one.until === other.until;
+}
+type Warning = NonNullable<LinkFacts['warning']>;
