@@ -11,7 +11,17 @@ import type { DoctorSettings } from '../settings/types';
 import { openTemporal } from './links/open-temporal';
 import { printJson, say, wrapped } from './links/output';
 
-const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
+const values = readArguments();
+
+function readArguments(): { json: boolean } {
+  try {
+    return parseArgs({ options: { json: { type: 'boolean', default: false } } }).values;
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error));
+    say('Usage: npm run doctor [-- --json]');
+    process.exit(1);
+  }
+}
 
 function report(checks: readonly Check[]): void {
   if (values.json) printJson({ checks });

@@ -92,8 +92,8 @@ const plaidUse = {
   environment: withDefault('PLAID_ENV', oneOf(PLAID_ENVIRONMENTS, 'sandbox'), 'sandbox'),
   baseUrl: from(
     { url: optional('PLAID_BASE_URL', providerUrl(PLAID_BASE_URLS.sandbox)), env: plaidEnv, atomicEnv },
-    ({ url, env, atomicEnv: other = env }, wrong) =>
-      env !== undefined && other !== env ? mixed(wrong) : (url ?? PLAID_BASE_URLS[env ?? 'sandbox']),
+    ({ url, env = 'sandbox', atomicEnv: other = env }, wrong) =>
+      env === other ? (url ?? PLAID_BASE_URLS[env]) : mixed(wrong),
   ),
   link: {
     /** Undefined: Link says "This Application". */

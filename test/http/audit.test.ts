@@ -45,6 +45,17 @@ test.each<[string, string | undefined, InjectOptions]>([
   ]);
 });
 
+test.each<InjectOptions>([
+  { url: '/v1/nothing' },
+  { method: 'PUT', url: '/v1/links' },
+  { method: 'POST', url: '/v1?x=1' },
+])('a request under /v1 that no route takes leaves its address too: %p', async (request) => {
+  const { app, events } = audited();
+  await app.inject({ ...request, remoteAddress: '10.0.0.7' });
+  expect(events).toMatchObject([{ action: 'unknown', address: '10.0.0.7' }]);
+  expect(['not_found', 'method_not_allowed']).toContain(events[0]?.outcome);
+});
+
 test('a refused key leaves its address, and nothing of the key', async () => {
   const { app, events, logText } = audited();
   await app.inject({

@@ -114,6 +114,11 @@ describe('production', () => {
     expect(refused(readLocalSettings, { [name]: 'production' })).toEqual(['PLAID_ENV']);
   });
 
+  it('refuses an API whose ATOMIC_ENV alone is production', () => {
+    expect(refused(readApiSettings, { ATOMIC_ENV: 'production' })).toEqual(['PLAID_ENV']);
+    expect(refused(readApiSettings, { PLAID_ENV: 'production' })).toEqual([]);
+  });
+
   it.each([
     ['a missing', undefined],
     ['a plain http', 'http://links.example.com'],

@@ -16,11 +16,11 @@ declare module 'fastify' {
   }
 }
 
-/** One event per request to a route that has an action, refused ones included. */
+/** One event per request to a route that has an action, refused ones included; under /v1, also where there is no route. */
 export function auditRequests(app: FastifyInstance, audit: AuditLog): void {
   app.decorateRequest('audited', undefined);
   app.addHook('onResponse', (request, reply, done) => {
-    const { action } = request.routeOptions.config;
+    const { action = isOfCallers(request) ? 'unknown' : undefined } = request.routeOptions.config;
     if (action !== undefined) {
       audit({
         action,
@@ -35,6 +35,10 @@ export function auditRequests(app: FastifyInstance, audit: AuditLog): void {
     }
     done();
   });
+}
+
+function isOfCallers({ url }: FastifyRequest): boolean {
+  return /^\/v1(\/|\?|$)/.test(url);
 }
 
 /** The user whom the path or the body names. What is no id, or a token in its place, is not repeated. */
