@@ -22,7 +22,7 @@ void inBrowser({}, async ({ stack, browser, folder }) => {
   const run = `${stack.uiUrl}/namespaces/${stack.namespace}/workflows/${encodeURIComponent(`processor-link/${USER}`)}`;
 
   await page.goto(run);
-  await sees(page, USER, 'sealedPublicToken', 'sealed:v1:', 'exchangePublicToken', 'createProcessorToken');
+  await sees(page, USER, 'sealedPublicToken', 'sealed:v2:', 'exchangePublicToken', 'createProcessorToken');
   await sees(page, 'registerProcessorLink', 'atomicWebhook', 'fetchJobResult');
   await page.setViewportSize({ width: 1400, height: 940 });
   await page.screenshot({ path: path.join(folder, 'temporal-ui.png') });
