@@ -420,6 +420,16 @@ describe('files', () => {
   });
 });
 
+describe("Temporal's suggestion to continue as new", () => {
+  it('is read where a marker remembers it, and nowhere else', () => {
+    const files = filesBelow('workflows').filter((file) => file.endsWith('.ts'));
+    const reading = files.filter((file) =>
+      readFileSync(path.join(ROOT, file), 'utf8').includes('continueAsNewSuggested'),
+    );
+    expect(reading.map((file) => path.basename(file))).toEqual(['suggested-end.ts']);
+  });
+});
+
 describe('the clock of the API', () => {
   it('decides nothing in a workflow: when the request came is kept, shown and measured, and no more', () => {
     const files = filesBelow('workflows').filter((file) => file.endsWith('.ts'));

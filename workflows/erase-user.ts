@@ -1,5 +1,6 @@
 import { continueAsNew, proxyActivities, sleep, workflowInfo } from '@temporalio/workflow';
 import type { ErasureActivities } from '../activities/erase-user';
+import { isEndSuggested } from './sdk/suggested-end';
 
 /** As long as it takes: what was asked to be erased must go. */
 const retry = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '60s' } as const;
@@ -32,6 +33,6 @@ export async function eraseUser(askedAt = workflowInfo().startTime.toISOString()
 }
 
 async function pause(pauseMs: number, askedAt: string): Promise<void> {
-  if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof eraseUser>(askedAt);
+  if (isEndSuggested()) await continueAsNew<typeof eraseUser>(askedAt);
   await sleep(pauseMs);
 }

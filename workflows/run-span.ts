@@ -1,4 +1,5 @@
-import { sleep, workflowInfo } from '@temporalio/workflow';
+import { sleep } from '@temporalio/workflow';
+import { isEndSuggested } from './sdk/suggested-end';
 
 /** A step of a job, which may take hours: the run does not make way meanwhile. A call that cleanup has to wait for. */
 type Work = 'step' | 'settling';
@@ -30,7 +31,7 @@ export class RunSpan {
    * leaves no trace in it, so that a run that went by what it saw meanwhile would not replay.
    */
   noteLength(): void {
-    this.isOver ||= workflowInfo().continueAsNewSuggested;
+    this.isOver ||= isEndSuggested();
   }
 
   /** The run is to make way as soon as it can. */

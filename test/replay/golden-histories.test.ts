@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { temporal } from '@temporalio/proto';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { NOTIFICATION_WORKFLOW_TYPE } from '../../src/contract/names';
 import { createDataConverter, failureConverterPath } from '../../src/encryption/data-converter';
@@ -6,6 +7,8 @@ import { parseKeyRing } from '../../src/encryption/key-ring';
 import { workflowBundle } from '../support/workflow-bundle';
 import { type GoldenHistory, goldenHistories, goldenKeys } from './golden-histories';
 import { LINK_PATHS } from './link-paths';
+
+const { History } = temporal.api.history.v1;
 
 // Some thousand events are a minute's work for a machine that is busy otherwise.
 jest.setTimeout(180_000);
@@ -17,20 +20,23 @@ beforeAll(async () => {
 });
 
 /** What is wrong with each history for a bundle; nothing of those that replay. */
-async function replayed(bundle: { code: string }): Promise<Map<string, Error>> {
+async function replayed(
+  bundle: { code: string },
+  played: readonly GoldenHistory[] = histories,
+): Promise<Map<string, Error>> {
   const dataConverter = createDataConverter({
     keyRing: parseKeyRing(await goldenKeys()),
     namespace: 'default',
   });
-  const replays = Worker.runReplayHistories({ workflowBundle: bundle, dataConverter }, histories);
+  const replays = Worker.runReplayHistories({ workflowBundle: bundle, dataConverter }, played);
   const problems = new Map<string, Error>();
   let index = 0;
   for await (const { error } of replays) {
-    const name = histories[index]?.name ?? '';
+    const name = played[index]?.name ?? '';
     index += 1;
     if (error) problems.set(name, error);
   }
-  expect(index).toBe(histories.length);
+  expect(index).toBe(played.length);
   return problems;
 }
 
@@ -49,6 +55,22 @@ it('replays every history with the workflows as they are now', async () => {
   const events = histories.reduce((sum, history) => sum + history.events, 0);
   console.info(`${histories.length} histories, ${events} events`);
 });
+
+it.each([true, false])(
+  'replays them whatever their tasks say of their length: %s',
+  async (suggestContinueAsNew) => {
+    const said = histories.map((golden) => ({
+      ...golden,
+      history: History.create({
+        events: golden.history.events.map(({ workflowTaskStartedEventAttributes: started, ...event }) => ({
+          ...event,
+          ...(started && { workflowTaskStartedEventAttributes: { ...started, suggestContinueAsNew } }),
+        })),
+      }),
+    }));
+    expect(await replayed(await workflowBundle(), said)).toEqual(new Map());
+  },
+);
 
 it('does not replay them with workflows that take a step more', async () => {
   const altered = await bundleWorkflowCode({
