@@ -4,6 +4,7 @@ import { ignoreFailure, type Reason } from './step-failure';
 
 /** So long after it was sent, a request has either arrived or never will. */
 const LATEST_ARRIVAL_MS = 30_000;
+
 /** Step 7: leaves nothing behind, in the order that ends Atomic's access first. Safe where nothing was done yet. */
 export async function unlink(link: LinkRun, failure: Reason | undefined): Promise<void> {
   link.apply({ type: 'ending', ...(failure && { failure }) });

@@ -8,6 +8,7 @@ import { removeProcessorLink } from './unlink';
 
 /** While the user has to act, the Item is looked at after so long, then at intervals that double up to a day. */
 const FIRST_LOOK_AFTER_MS = 15 * 60_000;
+
 /** Something suggests that the Item has changed: a sign-in that is needed, or repaired. */
 export async function lookAtItem(link: LinkRun): Promise<void> {
   const { repairClaimed: confirmed = false, warningHeard: warning } = link.facts;

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import pino from 'pino';
 import { makeKey } from '../encryption/development-key';
+import type { KeyRing } from '../encryption/key-ring';
 import { keyUsage, listExecutions } from '../encryption/key-usage';
 import { parseSealingKeys } from '../encryption/sealing-keys';
 import { runEntry } from '../process/run-entry';
@@ -59,7 +60,8 @@ async function printNewKey({ id, sealing }: { id: string; sealing: boolean }): P
   );
 }
 
-type Work = (settings: KeysSettings, lists: { encryption: KeyList; sealing: KeyList }) => Promise<void>;
+type Keys = { keyRing: KeyRing; encryption: KeyList; sealing: KeyList };
+type Work = (settings: KeysSettings, keys: Keys) => Promise<void>;
 
 /** Runs with the settings, and the keys that they name. */
 async function withSettings(work: Work): Promise<void> {
@@ -70,11 +72,12 @@ async function withSettings(work: Work): Promise<void> {
     logTo: pino.destination(2),
     async start({ settings, logger }) {
       const keyRing = await keyRingOf(settings.temporal, logger);
-      const lists = {
+      const keys: Keys = {
+        keyRing,
         encryption: { setting: 'ENCRYPTION_KEYS', ids: keyRing.ids },
         sealing: { setting: 'SEALING_KEYS', ids: settings.sealingKeys?.ids },
-      } as const;
-      return { ended: work(settings, lists), close: async () => {} };
+      };
+      return { ended: work(settings, keys), close: async () => {} };
     },
   });
 }
@@ -95,9 +98,8 @@ function printRotation(sealingWanted: boolean): Work {
 }
 
 function printStatus(closed: boolean): Work {
-  return async ({ temporal }, lists) => {
+  return async ({ temporal }, { keyRing, encryption, sealing }) => {
     const { connectConfig, namespace } = temporal;
-    const keyRing = await keyRingOf(temporal, pino({ level: 'silent' }));
     const connection = await connectTemporal({ connectConfig });
     try {
       await connection.ensureConnected().catch((error: unknown) => {
@@ -107,9 +109,8 @@ function printStatus(closed: boolean): Work {
       const usage = await keyUsage(connection, namespace, keyRing, executions);
       const what = closed ? 'closed' : 'open';
       say(`Namespace ${namespace}: ${executions.length} ${what} workflows were looked at.\n`);
-      report({ ...lists.encryption, usage: usage.encryption }, closed);
-      if (lists.sealing.ids || usage.sealing.size > 0)
-        report({ ...lists.sealing, usage: usage.sealing }, closed);
+      report({ ...encryption, usage: usage.encryption }, closed);
+      if (sealing.ids || usage.sealing.size > 0) report({ ...sealing, usage: usage.sealing }, closed);
     } finally {
       await connection.close();
     }
