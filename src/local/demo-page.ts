@@ -88,6 +88,7 @@ export function addDemoPage(app: FastifyInstance, options: DemoPageOptions): voi
       async handler(request, reply) {
         const url = request.url.slice(`${DEMO_URL}/api`.length);
         if (!url.startsWith('/v1/')) throw new HttpProblem('not_found');
+        const startedAt = performance.now();
         const answer = await app.inject({
           method: request.method === 'POST' ? 'POST' : request.method === 'DELETE' ? 'DELETE' : 'GET',
           url,
@@ -97,6 +98,17 @@ export function addDemoPage(app: FastifyInstance, options: DemoPageOptions): voi
           },
           ...(request.body !== undefined && { payload: JSON.stringify(request.body) }),
         });
+        if (request.method !== 'GET') {
+          const userId = userOfCall(request);
+          happenings.add({
+            who: 'to us',
+            what: `${request.method} ${url.split('?')[0]}`,
+            note: String(answer.statusCode),
+            failed: answer.statusCode >= 400,
+            tookMs: performance.now() - startedAt,
+            ...(userId !== undefined && { userId }),
+          });
+        }
         reply.code(answer.statusCode).type(String(answer.headers['content-type']));
         return answer.rawPayload;
       },
@@ -156,6 +168,13 @@ function checked<T>(schema: z.ZodType<T>, value: unknown): T {
   throw new HttpProblem('invalid_request', {
     errors: result.error.issues.map(({ path: at, message }) => ({ path: at.join('.'), message })),
   });
+}
+
+/** In the path, or in the body of a call that starts something. */
+function userOfCall({ url, body }: FastifyRequest): string | undefined {
+  const [, inPath] = /\/v1\/(?:links|users)\/([^/?]+)/.exec(url) ?? [];
+  if (inPath !== undefined) return decodeURIComponent(inPath);
+  return z.object({ userId: z.string() }).safeParse(body).data?.userId;
 }
 
 /** Plaid's is in the path, Atomic's in the body. */

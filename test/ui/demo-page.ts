@@ -1,6 +1,6 @@
 /**
- * `npm run test:ui`: the page of `npm start` in a real browser, the whole way of a user: link, results, repair,
- * unlink, by mouse, by keyboard and on a phone's screen; and a request from /docs. Exits 1 on any miss.
+ * `npm run test:ui`: the page of `npm start` in a real browser, the whole way of a user: link, results, repair, choice of an
+ * account, unlink, erase, by mouse, by keyboard and on a phone's screen; and a request from /docs. Exits 1 on any miss.
  */
 import path from 'node:path';
 import type { Page } from 'playwright-core';
@@ -62,6 +62,12 @@ void inBrowser({ demoPage: true, jobDelayMs: 500 }, async ({ stack, browser, fol
   await page.getByRole('button', { name: 'Unlink' }).click();
   await state(page, 'unlinked');
   await sees(page, 'DELETE /plaid/processor-link', 'POST /item/remove');
+  await page.locator('#results').waitFor({ state: 'hidden' });
+  await page.getByRole('button', { name: 'Erase the user' }).click();
+  await sees(page, 'alice is erased', 'DELETE /v1/users/alice');
+  await page.locator('#link').waitFor({ state: 'hidden' });
+  await sees(page, 'Temporal holds no link', 'erased');
+  await shoot(page, 'demo-page-erased');
   await page.close();
 
   // By keyboard, on a phone's screen: a bank with two accounts.
@@ -76,9 +82,26 @@ void inBrowser({ demoPage: true, jobDelayMs: 500 }, async ({ stack, browser, fol
   await phone.keyboard.press('ArrowDown');
   await phone.keyboard.press('Enter');
   await state(phone, 'linked');
+  await sees(phone, 'Bluebird Logistics', 'STREAMHOUSE MONTHLY', 'linked (completed, completed)');
+  await shoot(phone, 'demo-page-phone');
   const width = await phone.evaluate('document.documentElement.scrollWidth');
   if (width !== PHONE.width) throw new Error(`The page is ${width} wide on a screen of ${PHONE.width}.`);
+  await phone.locator('#erase').focus();
+  await phone.keyboard.press('Enter');
+  await sees(phone, 'bob is erased');
   await phone.close();
+
+  // No account is chosen in Link, and there are two: the link asks for one.
+  const choosing = await open('dora', DESKTOP);
+  await link(choosing, 'Tartan Bank', 'none: let processor-link decide');
+  await state(choosing, 'needs_attention');
+  await sees(choosing, '(account_required)', 'Which account is it?');
+  await shoot(choosing, 'demo-page-choose-account');
+  await choosing.getByRole('button', { name: 'Rainy Day Savings' }).click();
+  await state(choosing, 'linked');
+  await sees(choosing, 'POST /v1/links/dora/account', 'Bluebird Logistics');
+  await choosing.locator('#choices').waitFor({ state: 'hidden' });
+  await choosing.close();
 
   // What goes wrong is said in words.
   const late = await open('carol', DESKTOP);
@@ -91,7 +114,9 @@ void inBrowser({ demoPage: true, jobDelayMs: 500 }, async ({ stack, browser, fol
   await sees(late, '(relink_required)');
   await late.close();
   await triesTheApiInTheDocs(stack, browser);
-  process.stdout.write('The page links, shows, repairs and unlinks.\n');
+  process.stdout.write(
+    'The page links, shows, repairs, lets the user choose an account, unlinks and erases.\n',
+  );
 });
 
 async function link(page: Page, bank: string, account: string, then = 'all goes well'): Promise<void> {

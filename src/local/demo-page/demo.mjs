@@ -1,22 +1,25 @@
 // The page of /demo, as it is: no build step. All that it knows of the API is what a browser may know: its own backend.
 
 const JOBS = ['employer-classification', 'recurrence-detection'];
+const amount = (value) => (typeof value === 'number' ? value.toFixed(2) : value);
+const NUMBERS = ['average', 'payments'];
 const COLUMNS = {
   'employer-classification': [
     ['employer', (row) => row.company?.name],
     ['confidence', (row) => row.confidence],
     ['pay cycle', (row) => row.payCycle],
-    ['average', (row) => row.averageAmount],
+    ['average', (row) => amount(row.averageAmount)],
     ['payments', (row) => row.transactionCount],
   ],
   'recurrence-detection': [
     ['recurring', (row) => row.description],
     ['direction', (row) => row.direction],
     ['frequency', (row) => row.frequency],
-    ['average', (row) => row.averageAmount],
+    ['average', (row) => amount(row.averageAmount)],
     ['next', (row) => row.nextExpectedDate?.slice(0, 10)],
   ],
 };
+const ENDING = ['unlinking', 'unlinked', 'failed'];
 const LOOK_EVERY_MS = 400;
 
 const $ = (id) => document.getElementById(id);
@@ -54,6 +57,7 @@ function element(name, text, className) {
 /** Runs what a button does, and shows why it could not be done. */
 async function attempt(action) {
   $('message').textContent = '';
+  $('done').textContent = '';
   try {
     await action();
   } catch (error) {
@@ -192,6 +196,22 @@ $('again').addEventListener('click', () =>
   }),
 );
 $('unlink').addEventListener('click', () => attempt(() => api('DELETE', `${ofUser()}?waitSeconds=30`)));
+$('erase').addEventListener('click', () =>
+  attempt(async () => {
+    const erasing = userId;
+    $('erase').disabled = true;
+    try {
+      // It takes as long as Atomic and Plaid take to let go of the user.
+      for (let erased = false; !erased; ) {
+        ({ erased } = await api('DELETE', `/users/${encodeURIComponent(erasing)}?waitSeconds=30`));
+      }
+    } finally {
+      $('erase').disabled = false;
+    }
+    $('done').textContent =
+      `${erasing} is erased: Temporal holds no link, no result and no token of this user.`;
+  }),
+);
 for (const button of document.querySelectorAll('[data-event]')) {
   button.addEventListener('click', () =>
     attempt(() => call('POST', 'demo/simulate', { event: button.dataset.event, userId })),
@@ -217,23 +237,23 @@ async function look() {
     if (error.code === 'link_not_found') return undefined;
     throw error;
   });
+  const readAtMs = Date.now();
   if (looked !== shown) return;
-  showLink(link);
   await showHappenings(looked);
+  if (looked !== shown) return;
+  showLink(link, readAtMs);
   if (link) await showResults(link, looked);
 }
 
-function showLink(link) {
+/** `readAtMs` is when the API answered with it. */
+function showLink(link, readAtMs) {
+  if (!link || ENDING.includes(link.state)) shown.results.clear();
   $('link').hidden = link === undefined;
-  $('results').hidden = link === undefined || shown.results.size === 0;
+  $('results').hidden = shown.results.size === 0;
+  addStateLine(link, readAtMs);
   if (!link) return;
-  const jobs = JOBS.filter((job) => link.jobs[job]).map((job) => link.jobs[job].state);
-  const text = `${link.state} (${jobs.join(', ')})`;
-  if (text !== shown.state) addLine({ at: link.updatedAt, who: 'link', what: text, note: '', state: true });
-  shown.state = text;
   $('state').textContent = link.state;
-  $('state').className =
-    `badge ${link.state === 'linked' ? 'good' : link.state === 'failed' || link.state === 'needs_attention' ? 'bad' : ''}`;
+  $('state').className = `badge ${moodOf(link.state)}`;
 
   const { error, warning } = link;
   const words = [
@@ -242,7 +262,7 @@ function showLink(link) {
   ];
   $('needs').hidden = words.length === 0;
   $('needs').textContent = words.join(' ');
-  const open = !['unlinked', 'failed', 'unlinking'].includes(link.state);
+  const open = !ENDING.includes(link.state);
   $('repair').hidden = !(open && (error?.action === 'repair' || warning));
   $('again').disabled = !open;
   $('unlink').disabled = !open;
@@ -286,7 +306,8 @@ function showChoices(choices) {
   $('choices').hidden = choices.length === 0;
   const actions = element('div', undefined, 'actions');
   for (const { accountId, name, mask } of choices) {
-    const button = Object.assign(element('button', mask ? `${name} ••${mask}` : name), { type: 'button' });
+    const button = element('button', mask ? `${name} ••${mask}` : name, 'primary');
+    button.type = 'button';
     button.addEventListener('click', () => attempt(() => api('POST', `${ofUser()}/account`, { accountId })));
     actions.append(button);
   }
@@ -297,7 +318,7 @@ async function showResults(link, looked) {
   for (const job of JOBS) {
     const view = link.jobs[job];
     const key = `${link.runId} ${view?.state} ${view?.completedAt}`;
-    if (view?.state !== 'completed' || ['unlinking', 'unlinked', 'failed'].includes(link.state)) continue;
+    if (view?.state !== 'completed' || ENDING.includes(link.state)) continue;
     if (shown.results.get(job)?.key === key) continue;
     const { result } = await api('GET', `${ofUser()}/jobs/${job}`);
     if (looked !== shown) return;
@@ -318,15 +339,16 @@ function tableOf(job, result) {
   const scroll = element('div', undefined, 'scroll');
   const table = element('table');
   const head = table.createTHead().insertRow();
-  for (const [title, read] of COLUMNS[job]) {
-    head.append(element('th', title, typeof read(result[0]) === 'number' ? 'number' : ''));
+  for (const [title] of COLUMNS[job]) {
+    head.append(element('th', title, NUMBERS.includes(title) ? 'number' : ''));
   }
   const body = table.createTBody();
   for (const row of result) {
     const line = body.insertRow();
-    for (const [, read] of COLUMNS[job]) {
-      const value = read(row) ?? '';
-      line.append(element('td', String(value), typeof value === 'number' ? 'number' : ''));
+    for (const [title, read] of COLUMNS[job]) {
+      const cell = element('td', String(read(row) ?? ''), NUMBERS.includes(title) ? 'number' : '');
+      cell.dataset.title = title;
+      line.append(cell);
     }
   }
   scroll.append(table);
@@ -343,19 +365,48 @@ async function showHappenings(looked) {
   }
 }
 
-function addLine({ at, who, what, note, tookMs, failed, state }) {
+/** The link is read now and then, so another state stands behind the calls that had ended by then. */
+function addStateLine(link, readAtMs) {
+  const text = stateText(link);
+  if (text === shown.state) return;
+  shown.state = text;
+  const at = new Date(link ? reachedAtMs(link, readAtMs) : readAtMs).toISOString();
+  addLine({ at, who: 'link', what: text ?? 'erased', note: '', mood: moodOf(link?.state) || 'good' });
+}
+
+function reachedAtMs({ state, updatedAt }, readAtMs) {
+  const updatedAtMs = Date.parse(updatedAt);
+  if (state === 'exchanging') return updatedAtMs;
+  const endedAtMs = [...$('timeline').tBodies[0].rows]
+    .map((row) => Number(row.dataset.at))
+    .filter((atMs) => atMs <= readAtMs);
+  return Math.max(updatedAtMs, ...endedAtMs);
+}
+
+function stateText(link) {
+  if (!link) return undefined;
+  const jobs = JOBS.filter((job) => link.jobs[job]).map((job) => link.jobs[job].state);
+  return `${link.state} (${jobs.join(', ')})`;
+}
+
+function moodOf(state) {
+  if (state === 'linked') return 'good';
+  return state === 'failed' || state === 'needs_attention' ? 'bad' : '';
+}
+
+function addLine({ at, who, what, note, tookMs, failed, mood = '' }) {
   const atMs = Date.parse(at);
   shown.startedAt ??= atMs;
   const seconds = `${Math.max(0, (atMs - shown.startedAt) / 1000).toFixed(2)} s`;
   const lines = $('timeline').tBodies[0];
-  // The link's state is looked at now and then, and calls are heard of a moment later.
+  // Calls are heard of a moment later.
   const later = [...lines.rows].findIndex((row) => Number(row.dataset.at) > atMs);
   const line = lines.insertRow(later);
   line.dataset.at = String(atMs);
   line.append(
     element('td', seconds, 'number'),
     element('td', who, 'who'),
-    element('td', what, state ? 'good' : ''),
+    element('td', what, mood),
     element('td', tookMs === undefined ? '' : `${Math.round(tookMs)} ms`, 'number'),
     element('td', note, failed ? 'bad' : 'quiet'),
   );
