@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import path from 'node:path';
 import {
@@ -418,6 +418,21 @@ describe('files', () => {
       paths.filter((file) => /(^|[/.-])(utils?|common|helpers?|managers?|misc)([/.-]|$)/.test(file)),
     ).toEqual([]);
   });
+});
+
+describe('a workaround for the SDK', () => {
+  it.each(filesBelow('workflows/sdk'))(
+    'says what it is about, what shows it, and when it goes: %s',
+    (file) => {
+      const text = readFileSync(path.join(ROOT, file), 'utf8');
+      const parts = ['Upstream', 'Without it', 'Shown by', 'Goes when'];
+      expect(parts.filter((part) => !text.includes(`\n * ${part}: `))).toEqual([]);
+      expect(text).toMatch(/Upstream: (temporalio\/sdk-\w+#\d+|no issue is known)/);
+      const tests = [...text.matchAll(/test\/[\w/.-]+\.test\.ts/g)].map(([name]) => name);
+      expect(tests.length).toBeGreaterThan(0);
+      expect(tests.filter((name) => !existsSync(path.join(ROOT, name)))).toEqual([]);
+    },
+  );
 });
 
 describe("Temporal's suggestion to continue as new", () => {
