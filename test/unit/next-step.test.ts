@@ -1,7 +1,7 @@
 import { LINK_STATES, type LinkState } from '../../src/contract/states';
 import { type JobFacts, type LinkFacts, newLink } from '../../workflows/facts';
 import { stateOf } from '../../workflows/link-view';
-import { type JobStep, type LinkStep, nextJobStep, nextStep } from '../../workflows/next-step';
+import { type JobStep, type LinkStep, lossOf, nextJobStep, nextStep, viaOf } from '../../workflows/next-step';
 
 const T0 = '2026-11-23T00:00:00.000Z';
 const JOB = 'employer-classification';
@@ -150,4 +150,41 @@ it('goes on while one of two jobs is refused', () => {
   const link: LinkFacts = { ...connected, jobs: { [JOB]: refused, [OTHER]: pending } };
   expect(nextStep(link)).toBe('stay_linked');
   expect(nextJobStep(link, OTHER)).toBe('register');
+});
+
+describe('what a webhook of a job counts as', () => {
+  const minutesBefore = (minutes: number) => new Date(Date.parse(T0) - minutes * 60_000).toISOString();
+  const via = (job: Partial<JobFacts>) => viaOf(withJob({ ...registered, ...job }), JOB);
+
+  it.each([0, 1, 5])('an event %d minutes before the registration is of this run', (minutes) => {
+    expect(via({ hint: { eventTime: minutesBefore(minutes) } })).toBe('webhook');
+  });
+
+  it.each([6, 600])('an event %d minutes before the registration says no more than a poll', (minutes) => {
+    expect(via({ hint: { eventTime: minutesBefore(minutes) } })).toBe('poll');
+  });
+
+  it('an event counts as a webhook where either time is not known', () => {
+    expect(via({ hint: {} })).toBe('webhook');
+    expect(via({})).toBe('webhook');
+    const { registeredAt: _, ...unregistered } = registered;
+    expect(viaOf(withJob({ ...unregistered, hint: { eventTime: minutesBefore(600) } }), JOB)).toBe('webhook');
+    expect(viaOf(withJob(registered), OTHER)).toBe('webhook');
+  });
+});
+
+describe('why nothing is left to do', () => {
+  it('is the first reason that Atomic gave, or that it refused', () => {
+    expect(lossOf(withJob({ ...refused, reason: { code: 'result_timeout' } }))).toEqual({
+      code: 'result_timeout',
+    });
+    expect(lossOf(withJob({ state: 'failed', run: 1 }))).toEqual({ code: 'provider_rejected' });
+    expect(lossOf({ ...connected, jobs: {} })).toEqual({ code: 'provider_rejected' });
+  });
+
+  it('is the loss of the Item, whatever its jobs do', () => {
+    expect(lossOf(withJob(registered, { lost: { code: 'access_revoked' } }))).toEqual({
+      code: 'access_revoked',
+    });
+  });
 });
