@@ -14,7 +14,7 @@ export const EVENT_TYPE_OF_JOB: Readonly<Record<Job, string>> = {
 /** Names of the events that tell of a finished job: Atomic has renamed events before. */
 export type JobEvents = Readonly<Record<Job, readonly string[]>>;
 
-export const DEFAULT_JOB_EVENTS: JobEvents = {
+const DEFAULT_JOB_EVENTS: JobEvents = {
   'employer-classification': [EVENT_TYPE_OF_JOB['employer-classification']],
   'recurrence-detection': [EVENT_TYPE_OF_JOB['recurrence-detection']],
 };

@@ -181,7 +181,6 @@ export interface JobResult {
 }
 
 export const chooseAccountSchema = z.strictObject({ accountId: accountIdSchema });
-export type ChooseAccount = z.infer<typeof chooseAccountSchema>;
 
 export const erasureSchema = z.strictObject({
   userId: userIdSchema,

@@ -13,7 +13,7 @@ export const LINK_STATES = [
 export type LinkState = (typeof LINK_STATES)[number];
 
 /** States that a link never leaves: its workflow has closed, or is about to in the same task. */
-export const FINAL_LINK_STATES = ['unlinked', 'failed'] as const satisfies readonly LinkState[];
+const FINAL_LINK_STATES = ['unlinked', 'failed'] as const satisfies readonly LinkState[];
 
 export function isFinal(state: LinkState): boolean {
   return FINAL_LINK_STATES.some((final) => final === state);

@@ -9,7 +9,7 @@ import { downloadWithSdk, findDownloaded } from './sdk-download';
 import type { FindServerOptions } from './temporal-cli';
 
 /** The version that test-server/pom.xml names. */
-export const TEST_SERVER_VERSION = '1.38.0';
+const TEST_SERVER_VERSION = '1.38.0';
 const MAVEN_PROJECT = join(__dirname, 'test-server');
 const FETCH_TIMEOUT_MS = 10 * 60_000;
 

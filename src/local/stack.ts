@@ -32,7 +32,7 @@ import { startLocalTemporal } from './temporal';
 import { watchCalls } from './watch-calls';
 
 /** Of `npm start` and the demo where API_KEYS is not set: no secret, and of no use anywhere else. */
-export const DEVELOPMENT_API_KEY = 'dev-key-for-this-machine';
+const DEVELOPMENT_API_KEY = 'dev-key-for-this-machine';
 /** Steps in flight are cut off sooner than in production: somebody waits at a terminal. */
 const DRAIN_MS = 3_000;
 

@@ -98,7 +98,7 @@ export async function runEntry<Settings extends ProcessSettings>(entry: Entry<Se
 }
 
 /** Prints what is wrong with the settings, and ends the process. */
-export function exitOnBadSettings(name: string, error: unknown): never {
+function exitOnBadSettings(name: string, error: unknown): never {
   const text =
     error instanceof SettingsError
       ? `processor-link ${name} cannot start. ${error.message}`

@@ -8,9 +8,7 @@ import { GRPC_STATUS, reasonOf } from './grpc-status';
 
 export const linkStateKey = defineSearchAttributeKey(SEARCH_ATTRIBUTES.linkState, 'KEYWORD');
 export const linkStateSinceKey = defineSearchAttributeKey(SEARCH_ATTRIBUTES.linkStateSince, 'DATETIME');
-export const linkErrorKey = defineSearchAttributeKey(SEARCH_ATTRIBUTES.linkError, 'KEYWORD');
 export const linkJobsKey = defineSearchAttributeKey(SEARCH_ATTRIBUTES.linkJobs, 'KEYWORD_LIST');
-export const plaidItemIdKey = defineSearchAttributeKey(SEARCH_ATTRIBUTES.plaidItemId, 'KEYWORD');
 
 const { IndexedValueType } = temporal.api.enums.v1;
 const TYPES = {

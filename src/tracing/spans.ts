@@ -43,7 +43,7 @@ export function inSpan<T>(
   });
 }
 
-export function tracer() {
+function tracer() {
   return trace.getTracer('processor-link');
 }
 

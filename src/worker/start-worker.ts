@@ -25,7 +25,7 @@ import { workerCapacity } from './capacity';
 import { workflowBundle } from './workflow-bundle';
 
 /** Longer than the 40 s that an activity may take, so that one in flight can end by itself. */
-export const DRAIN_MS = 45_000;
+const DRAIN_MS = 45_000;
 /**
  * A task for a link in the cache waits so long for its worker, then goes to any. Reads of what a killed worker had cached
  * hang for that time, and the API gives up a read after 4 s. Where a backlog holds tasks for longer, links are replayed by

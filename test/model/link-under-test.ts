@@ -181,7 +181,7 @@ export class LinkUnderTest {
 }
 
 /** No step is under way that would end by itself within seconds. */
-export function isResting(view: LinkView): boolean {
+function isResting(view: LinkView): boolean {
   if (isFinal(view.state) || view.state === 'needs_attention' || view.state === 'linked') return true;
   return (
     view.state === 'waiting' &&

@@ -35,7 +35,7 @@ function printStuck({ rows, open, lookedAt }: StuckLinks): void {
   }
 }
 
-export function printRow({ userId, state, since, cause, move, command }: LinkRow): void {
+function printRow({ userId, state, since, cause, move, command }: LinkRow): void {
   say(`  ${userId}  ${state} since ${since.slice(0, 19)}Z`);
   for (const line of wrapped(cause, '    ')) say(line);
   for (const line of wrapped(`${move}: ${command}`, '    ')) say(line);

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 
-export const DOCUMENT_URL = '/openapi.json';
-export const DOCS_URL = '/docs';
+const DOCUMENT_URL = '/openapi.json';
+const DOCS_URL = '/docs';
 
 /** Where Swagger UI's own files are. */
 const ASSETS = 'swagger-ui-dist';

@@ -276,7 +276,7 @@ function problemsOf(route: RouteDoc) {
 }
 
 /** Every problem that the route can be answered with. */
-export function problemCodesOf(route: RouteDoc): ProblemCode[] {
+function problemCodesOf(route: RouteDoc): ProblemCode[] {
   const ours: ProblemCode[] = ['internal_error', 'configuration_error'];
   const shed: ProblemCode[] = ['overloaded', 'too_many_requests'];
   const input: ProblemCode[] = ['invalid_request'];

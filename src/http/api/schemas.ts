@@ -12,7 +12,7 @@ import {
 } from '../../contract/schemas';
 
 /** Longest wait of a long poll, in seconds. */
-export const MAX_WAIT_SECONDS = 60;
+const MAX_WAIT_SECONDS = 60;
 const MAX_PAGE_TOKEN_LENGTH = 8192;
 
 /** A whole number in a query, written as digits alone: no sign, exponent, blank or leading zero. */

@@ -2,7 +2,7 @@ import { settleWithin } from '../../system/settle-within';
 import { HttpProblem } from './problems';
 
 /** Every route that needs Temporal answers within 5 s; this leaves some of it for the answer itself. */
-export const TEMPORAL_DEADLINE_MS = 4500;
+const TEMPORAL_DEADLINE_MS = 4500;
 
 const LATE = Symbol('late');
 

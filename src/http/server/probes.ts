@@ -19,7 +19,7 @@ const CHECK_INTERVAL_MS = 1_000;
 
 const OPEN = { method: 'GET', tag: 'Operation', access: 'everybody' } as const;
 
-export const LIVEZ: RouteDoc = {
+const LIVEZ: RouteDoc = {
   ...OPEN,
   url: '/livez',
   operationId: 'livez',
@@ -29,7 +29,7 @@ export const LIVEZ: RouteDoc = {
   problems: [],
 };
 
-export const READYZ: RouteDoc = {
+const READYZ: RouteDoc = {
   ...OPEN,
   url: '/readyz',
   operationId: 'readyz',
@@ -39,7 +39,7 @@ export const READYZ: RouteDoc = {
   problems: ['temporal_unavailable'],
 };
 
-export const METRICS: RouteDoc = {
+const METRICS: RouteDoc = {
   ...OPEN,
   url: '/metrics',
   operationId: 'metrics',
@@ -53,7 +53,7 @@ export const PROBES = [LIVEZ, READYZ, METRICS];
 
 const config = { isProbe: true };
 
-export function addLivez(app: FastifyInstance): void {
+function addLivez(app: FastifyInstance): void {
   app.get(LIVEZ.url, { config, schema: { response: responseSchemas(LIVEZ) } }, async () => ({
     status: 'alive',
   }));

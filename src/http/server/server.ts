@@ -134,7 +134,7 @@ function takeJsonAlone(app: FastifyInstance): void {
   });
 }
 
-export function sendProblem(reply: FastifyReply, problem: HttpProblem): void {
+function sendProblem(reply: FastifyReply, problem: HttpProblem): void {
   reply
     .code(problem.status)
     .headers(problem.headers)

@@ -19,7 +19,7 @@ export interface ForgetTools {
 }
 
 /** What cannot be done, in words for the operator. */
-export class ForgetError extends SafeError {
+class ForgetError extends SafeError {
   constructor(message: string) {
     super(message);
     this.name = 'ForgetError';

@@ -44,7 +44,7 @@ export async function stuckLinks(options: StuckOptions): Promise<StuckLinks> {
 }
 
 /** The rows of those links that are stuck. */
-export async function diagnoseAll(
+async function diagnoseAll(
   reader: FactsReader,
   context: DiagnosisContext,
   workflowIds: readonly string[],

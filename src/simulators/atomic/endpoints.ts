@@ -7,7 +7,7 @@ import type { AtomicLinks } from './links';
 import { bodyOf, listBody, type ResultOverrides, type ResultShape } from './results';
 
 /** The ledger's names of the operations, whatever paths the contract gives them. */
-export const ATOMIC_OPERATIONS = {
+const ATOMIC_OPERATIONS = {
   register: 'POST /plaid/processor-link',
   remove: 'DELETE /plaid/processor-link',
   createUser: 'POST /access-token',

@@ -18,7 +18,7 @@ const DAY_MS = 86_400_000;
 const EMPLOYER_ID = '5d77f9b8a124081cc400716a';
 
 /** Results in the shape of the contract: the made-up employer Bluebird Logistics, and what recurs around it. */
-export function defaultResult({ job, run, completedAtMs }: ResultContext): unknown[] {
+function defaultResult({ job, run, completedAtMs }: ResultContext): unknown[] {
   const at = (days: number) => new Date(completedAtMs - days * DAY_MS).toISOString();
   // Counts the run, so that two runs never answer the same bytes.
   const id = (tail: string) => `6afdbf${run.toString(16).padStart(6, '0')}${tail}`;

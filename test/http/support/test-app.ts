@@ -8,7 +8,7 @@ import { ScriptedLinks } from './scripted-links';
 
 export const API_KEY = 'test-api-key-0123456789';
 export const ATOMIC_SECRET = '3f9c1d7e-5a40-4b86-9d15-7e2c8b60aa41';
-export const AUTHORIZED = { authorization: `Bearer ${API_KEY}` };
+const AUTHORIZED = { authorization: `Bearer ${API_KEY}` };
 
 export interface TestApp {
   app: FastifyInstance;

@@ -30,7 +30,7 @@ export interface FaultRow {
 /** A slow machine may add so much to a delay, in seconds. */
 const SLACK_S = 20;
 
-export function describeOutcome({ outcome, ...row }: FaultRow): string {
+function describeOutcome({ outcome, ...row }: FaultRow): string {
   const times = row.times === undefined ? 'once' : row.times === 'always' ? 'always' : `${row.times} times`;
   const end = 'code' in outcome ? `${outcome.ends}, ${outcome.code}` : outcome.ends;
   return `${row.fault}, ${times} → ${end}, ${outcome.calls} calls`;
