@@ -324,14 +324,14 @@ describe('the table of rooms', () => {
       export * from '../src/encryption/key-ring';
       const late = () => import('../src/http/api/app');
       const old = require('node:fs');
-      let shape: import('../src/settings/read-settings').Env;`;
+      let shape: import('../src/settings/environment').Env;`;
     expect(trespasses({ file, ...parseSource(code) })).toEqual([
       `${file} → activities/index.ts`,
       `${file} → src/providers/plaid/client.ts`,
       `${file} → src/encryption/key-ring.ts`,
       `${file} → src/http/api/app.ts`,
       `${file} → node:fs`,
-      `${file} → src/settings/read-settings.ts`,
+      `${file} → src/settings/environment.ts`,
     ]);
   });
 });

@@ -2,12 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import {
-  readApiSettings,
-  readCodecSettings,
-  readWorkerSettings,
-  SettingsError,
-} from '../src/settings/read-settings';
+import { apiSchema, codecSchema, workerSchema } from '../src/settings/schemas';
+import { SettingsError } from '../src/settings/settings-error';
 import { ROOT } from './support/source-files';
 
 const CHART = path.join(ROOT, 'deploy/helm/processor-link');
@@ -26,9 +22,9 @@ it('runs files that there are', () => {
 });
 
 it.each([
-  ['api', readApiSettings],
-  ['worker', readWorkerSettings],
-  ['codec', readCodecSettings],
+  ['api', apiSchema.read],
+  ['worker', workerSchema.read],
+  ['codec', codecSchema.read],
 ] as const)('gives the %s what production asks for', (part, readSettings) => {
   const asked = problemsOf(() => readSettings({ NODE_ENV: 'production' })).map(({ name }) => name);
   // The template sets it from `api.publicUrl`.

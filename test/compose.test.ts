@@ -6,7 +6,6 @@ import path from 'node:path';
 import { parseEnv } from 'node:util';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { readApiSettings, readCodecSettings, readWorkerSettings } from '../src/settings/read-settings';
 import { apiSchema, codecSchema, commandSchema, workerSchema } from '../src/settings/schemas';
 import { ROOT } from './support/source-files';
 
@@ -150,15 +149,15 @@ describe('docker-compose.yml', () => {
       CODEC_TOKEN: '0123456789abcdef',
       PUBLIC_URL: 'https://links.example.com',
     };
-    expect(readApiSettings(environmentOf('api', env))).toMatchObject({
+    expect(apiSchema.read(environmentOf('api', env))).toMatchObject({
       http: { host: '0.0.0.0', port: 3000, publicUrl: 'https://links.example.com' },
     });
-    expect(readWorkerSettings(environmentOf('worker', env)).work).toMatchObject({
+    expect(workerSchema.read(environmentOf('worker', env)).work).toMatchObject({
       host: '0.0.0.0',
       port: 3001,
     });
     // With a token the codec server may be reached from outside its container.
-    expect(readCodecSettings(environmentOf('codec', env)).codec).toMatchObject({
+    expect(codecSchema.read(environmentOf('codec', env)).codec).toMatchObject({
       host: '0.0.0.0',
       port: 3002,
     });

@@ -6,12 +6,6 @@ import { z } from 'zod';
 import { FAILURE_CODES, PROBLEM_CODES } from '../src/contract/failures';
 import { NOTIFICATION_TYPES } from '../src/contract/notifications';
 import { SAVED_QUERIES, savedQueryUrl } from '../src/operator/links/saved-queries';
-import {
-  readApiSettings,
-  readCodecSettings,
-  readLocalSettings,
-  readWorkerSettings,
-} from '../src/settings/read-settings';
 import { apiSchema, codecSchema, commandSchema, localSchema, workerSchema } from '../src/settings/schemas';
 import { closeApps, testApp } from './http/support/test-app';
 import { filesBelow, ROOT } from './support/source-files';
@@ -238,7 +232,7 @@ describe('.env.example', () => {
       ATOMIC_WEBHOOK_SECRETS: 'new-webhook-secret,old-webhook-secret',
       PUBLIC_URL: 'https://links.example.com',
     };
-    for (const readSettings of [readApiSettings, readWorkerSettings, readCodecSettings, readLocalSettings]) {
+    for (const readSettings of [apiSchema.read, workerSchema.read, codecSchema.read, localSchema.read]) {
       expect(() => readSettings(filled)).not.toThrow();
     }
   });
@@ -285,7 +279,7 @@ describe('.env.example', () => {
     const defaults = Object.fromEntries(
       Object.entries(whole).filter(([name]) => ![...examples, ...spelledOut].includes(name)),
     );
-    for (const readSettings of [readApiSettings, readWorkerSettings, readCodecSettings]) {
+    for (const readSettings of [apiSchema.read, workerSchema.read, codecSchema.read]) {
       expect(readSettings({ ...defaults, ...required })).toEqual(readSettings(required));
     }
   });

@@ -8,15 +8,14 @@ import { startApi } from '../process/start-api';
 import { keyRingOf, plaidOf } from '../process/wiring';
 import { watchBoth } from '../providers/watch-requests';
 import { readEnvFile } from '../settings/environment';
-import { readApiSettings, readCallerSecrets } from '../settings/read-settings';
-import type { ApiSettings } from '../settings/types';
+import { type ApiSettings, apiSchema, callersSchema } from '../settings/schemas';
 import { connectTemporal } from '../temporal/connection';
 import { startTracing } from '../tracing/start-tracing';
 import { traceProviders } from '../tracing/trace-providers';
 
 const entry: Entry<ApiSettings> = {
   name: 'api',
-  readSettings: readApiSettings,
+  readSettings: apiSchema.read,
   async start({ settings, logger, audit }) {
     const { connectConfig, namespace, taskQueue } = settings.temporal;
     const keyRing = await keyRingOf(settings.temporal, logger);
@@ -57,7 +56,7 @@ const entry: Entry<ApiSettings> = {
             ...(API_KEYS && { API_KEYS }),
             ...(ATOMIC_WEBHOOK_SECRETS && { ATOMIC_WEBHOOK_SECRETS }),
           };
-          const secrets = readCallerSecrets({ ...readEnvironment(), ...file });
+          const secrets = callersSchema.read({ ...readEnvironment(), ...file });
           api.use(secrets);
           logger.info(
             { apiKeys: secrets.apiKeys.length, atomicWebhookSecrets: secrets.atomicWebhookSecrets.length },

@@ -2,12 +2,11 @@
 import { type Entry, runEntry } from '../process/run-entry';
 import { startCodec } from '../process/start-codec';
 import { keyRingOf } from '../process/wiring';
-import { readCodecSettings } from '../settings/read-settings';
-import type { CodecSettings } from '../settings/types';
+import { type CodecSettings, codecSchema } from '../settings/schemas';
 
 const entry: Entry<CodecSettings> = {
   name: 'codec',
-  readSettings: readCodecSettings,
+  readSettings: codecSchema.read,
   async start({ settings: { codec, temporal }, logger, audit }) {
     const keyRing = await keyRingOf(temporal, logger);
     return startCodec({ codec, namespace: temporal.namespace, keyRing, logger, audit });

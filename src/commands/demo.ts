@@ -9,8 +9,7 @@ import { jobResultSchema, type LinkView, linkViewSchema } from '../contract/sche
 import { type LocalStack, startLocalStack } from '../local/stack';
 import { type Entry, runEntry } from '../process/run-entry';
 import { StartError } from '../process/start-error';
-import { readLocalSettings } from '../settings/read-settings';
-import type { LocalSettings } from '../settings/types';
+import { type LocalSettings, localSchema } from '../settings/schemas';
 import { resultTable } from './demo/result-table';
 import { styleFor, Timeline } from './demo/timeline';
 
@@ -29,7 +28,7 @@ function say(text: string): void {
 
 const entry: Entry<LocalSettings> = {
   name: 'demo',
-  readSettings: readLocalSettings,
+  readSettings: localSchema.read,
   logLevel: 'error',
   logTo: pino.destination(2),
   async start(context) {

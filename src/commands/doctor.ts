@@ -6,8 +6,8 @@ import { examine, SETTINGS_CHECK } from '../operator/doctor/doctor';
 import { urlOf } from '../process/listen';
 import { readEnvironment, runEntry } from '../process/run-entry';
 import { atomicOf, plaidOf } from '../process/wiring';
-import { readDoctorSettings, SettingsError } from '../settings/read-settings';
-import type { DoctorSettings } from '../settings/types';
+import { type DoctorSettings, doctorSchema } from '../settings/schemas';
+import { SettingsError } from '../settings/settings-error';
 import { openTemporal } from './links/open-temporal';
 import { printJson, say, wrapped } from './links/output';
 
@@ -37,7 +37,7 @@ function print({ name, ok, message, fix }: Check): void {
 
 async function run(): Promise<void> {
   try {
-    readDoctorSettings(readEnvironment());
+    doctorSchema.read(readEnvironment());
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     report([
@@ -47,7 +47,7 @@ async function run(): Promise<void> {
   }
   await runEntry<DoctorSettings>({
     name: 'doctor',
-    readSettings: readDoctorSettings,
+    readSettings: doctorSchema.read,
     logLevel: 'error',
     logTo: pino.destination(2),
     async start({ settings, logger }) {

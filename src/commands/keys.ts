@@ -9,8 +9,7 @@ import { parseSealingKeys } from '../encryption/sealing-keys';
 import { runEntry } from '../process/run-entry';
 import { StartError } from '../process/start-error';
 import { keyRingOf } from '../process/wiring';
-import { readKeysSettings } from '../settings/read-settings';
-import type { KeysSettings } from '../settings/types';
+import { type KeysSettings, keysSchema } from '../settings/schemas';
 import { connectTemporal } from '../temporal/connection';
 import { type KeyList, keyTable, missingKeys } from './keys/key-table';
 import { encryptionRotation, sealingRotation } from './keys/rotation-steps';
@@ -67,7 +66,7 @@ type Work = (settings: KeysSettings, keys: Keys) => Promise<void>;
 async function withSettings(work: Work): Promise<void> {
   await runEntry({
     name: 'keys',
-    readSettings: readKeysSettings,
+    readSettings: keysSchema.read,
     logLevel: 'error',
     logTo: pino.destination(2),
     async start({ settings, logger }) {

@@ -4,11 +4,11 @@ import { runEntry } from '../process/run-entry';
 import { StartError } from '../process/start-error';
 import { plaidOf } from '../process/wiring';
 import { ProviderError } from '../providers/provider-error';
-import { readLocalSettings } from '../settings/read-settings';
+import { localSchema } from '../settings/schemas';
 
 void runEntry({
   name: 'sandbox-token',
-  readSettings: readLocalSettings,
+  readSettings: localSchema.read,
   logLevel: 'error',
   logTo: pino.destination(2),
   async start({ settings: { plaid, http } }) {

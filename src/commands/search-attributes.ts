@@ -2,13 +2,13 @@
 import pino from 'pino';
 import { runEntry } from '../process/run-entry';
 import { StartError } from '../process/start-error';
-import { readCommandSettings } from '../settings/read-settings';
+import { commandSchema } from '../settings/schemas';
 import { connectTemporal } from '../temporal/connection';
 import { ensureSearchAttributes } from '../temporal/search-attributes';
 
 void runEntry({
   name: 'search-attributes',
-  readSettings: readCommandSettings,
+  readSettings: commandSchema.read,
   logLevel: 'error',
   logTo: pino.destination(2),
   async start({ settings: { temporal } }) {

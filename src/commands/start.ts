@@ -5,8 +5,7 @@ import { DEMO_URL } from '../local/demo-page';
 import { type LocalStack, startLocalStack } from '../local/stack';
 import { SAVED_QUERIES, savedQueryUrl } from '../operator/links/saved-queries';
 import { type Entry, runEntry } from '../process/run-entry';
-import { readLocalSettings } from '../settings/read-settings';
-import type { LocalSettings } from '../settings/types';
+import { type LocalSettings, localSchema } from '../settings/schemas';
 import { DATA_FOLDER, ensureDataFolder } from '../system/data-folder';
 
 const JOB_DELAY_MS = 3_000;
@@ -16,7 +15,7 @@ const UI_PORT = 8233;
 
 const entry: Entry<LocalSettings> = {
   name: 'start',
-  readSettings: readLocalSettings,
+  readSettings: localSchema.read,
   async start(context) {
     const { settings } = context;
     await ensureDataFolder(DATA_FOLDER);

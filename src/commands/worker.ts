@@ -12,8 +12,7 @@ import { measureProviders } from '../process/provider-metrics';
 import { type Entry, readEnvironment, runEntry, type StartContext } from '../process/run-entry';
 import { atomicOf, keyRingOf, plaidOf } from '../process/wiring';
 import { watchBoth } from '../providers/watch-requests';
-import { readWorkerSettings } from '../settings/read-settings';
-import type { WorkerSettings } from '../settings/types';
+import { type WorkerSettings, workerSchema } from '../settings/schemas';
 import { startTracing } from '../tracing/start-tracing';
 import { traceProviders } from '../tracing/trace-providers';
 import { connectWhenReady } from '../worker/connect-when-ready';
@@ -25,7 +24,7 @@ import { boundWorkflowHeaps } from '../worker/workflow-heap';
 
 const entry: Entry<WorkerSettings> = {
   name: 'worker',
-  readSettings: readWorkerSettings,
+  readSettings: workerSchema.read,
   async start({ settings, logger, stop }) {
     const { work, temporal } = settings;
     const { connectConfig, namespace, taskQueue } = temporal;

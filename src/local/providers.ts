@@ -1,5 +1,5 @@
+import type { AtomicSettings, LocalSettings, PlaidSettings } from '../settings/schemas';
 import { Secret } from '../settings/secret';
-import type { AtomicSettings, LocalSettings, PlaidSettings } from '../settings/types';
 import { startAtomicSimulator, startPlaidSimulator } from '../simulators';
 import { keepSimulatorState, loadSimulatorState } from './simulator-state';
 

@@ -6,7 +6,7 @@ import { cacheFolder } from '../dev-server/cache-folder';
 import { startDevServer } from '../dev-server/dev-server';
 import { findTemporalCli } from '../dev-server/temporal-cli';
 import { StartError } from '../process/start-error';
-import type { LocalSettings } from '../settings/types';
+import type { LocalSettings } from '../settings/schemas';
 import { DATA_FOLDER } from '../system/data-folder';
 
 export interface LocalTemporal {

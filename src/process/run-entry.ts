@@ -5,8 +5,8 @@ import type { LogLevel } from '../logging/log-level';
 import { loggedError } from '../logging/loggable';
 import { createLogger, type Logger } from '../logging/logger';
 import { type Env, readEnvFile, withEnvFile } from '../settings/environment';
+import type { ProcessSettings } from '../settings/schemas';
 import { SettingsError } from '../settings/settings-error';
-import type { ProcessSettings } from '../settings/types';
 import { StartError } from './start-error';
 
 /** Something that runs until it is closed. */

@@ -4,7 +4,7 @@ import { createCodecApp } from '../http/codec/app';
 import { drain } from '../http/server/drain';
 import type { AuditLog } from '../logging/audit-log';
 import type { Logger } from '../logging/logger';
-import type { CodecServerSettings } from '../settings/types';
+import type { CodecServerSettings } from '../settings/schemas';
 import { listenOn } from './listen';
 import { processMetrics } from './process-metrics';
 import type { Running } from './run-entry';

@@ -8,7 +8,7 @@ import { createPlaid } from '../providers/plaid/client';
 import { ProviderError } from '../providers/provider-error';
 import type { Atomic, Plaid } from '../providers/types';
 import { unwatched } from '../providers/watch-requests';
-import type { AtomicSettings, PlaidSettings, TemporalSettings, WorkSettings } from '../settings/types';
+import type { AtomicSettings, PlaidSettings, TemporalSettings, WorkSettings } from '../settings/schemas';
 import type { PlaidKeyStore } from '../webhooks/plaid-key-cache';
 import { createPlaidVerifier, type PlaidVerifier } from '../webhooks/plaid-signature';
 

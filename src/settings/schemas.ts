@@ -1,19 +1,18 @@
-/** One tree of settings per process: where each value comes from, by which rule, and what it is without. */
+/** What each process is set by: one tree per process, and the type that it comes to. */
 import { EVENT_TYPE_OF_JOB } from '../contract/jobs';
 import { DEFAULT_TASK_QUEUE } from '../contract/names';
-import { LINK_LANGUAGES, PLAID_ENVIRONMENTS } from '../contract/plaid';
 import { LOG_LEVELS } from '../logging/log-level';
 import {
-  ATOMIC_BASE_URLS,
-  type AtomicContractOverride,
-  isResultPath,
-  USER_PLACES,
-} from '../providers/atomic/contract';
-import { PLAID_BASE_URLS } from '../providers/plaid/client';
+  atomicKeys,
+  atomicUse,
+  ifGiven,
+  plaidKeys,
+  plaidUse,
+  providerUrl,
+  webhookSecretsOr,
+} from './providers';
 import {
-  apiKey,
   duration,
-  encryptionKeys,
   httpUrl,
   isLoopback,
   list,
@@ -22,240 +21,149 @@ import {
   origin,
   port,
   proxy,
+  trueOrFalse,
+  wholeNumber,
+} from './rules';
+import { type SettingsOf, schemaOf } from './schema';
+import {
+  apiKey,
+  encryptionKeys,
   sealingKeys,
   sealingPublicKeys,
   secret,
-  trueOrFalse,
   webhookSecret,
-  wholeNumber,
-  words,
-} from './rules';
-import { schemaOf } from './schema';
-import type { Secret } from './secret';
+} from './secret-rules';
 import { temporalPlace } from './temporal-place';
 import {
   allOrNone,
   from,
   given,
+  listOrNone,
   optional,
   required,
   requiredInProduction,
-  type WRONG,
-  type Wrong,
   withDefault,
 } from './variable';
 
-const DAY_MS = 86_400_000;
-/** Of webhook secrets and codec tokens in production. */
-const LEAST_SECRET_LENGTH = 16;
-const word = (example: string) => matching(/^[\x21-\x7e]{1,200}$/, 'printable, without spaces', example);
-const fieldName = (example: string) =>
-  matching(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'a field name of letters, digits and _', example);
-const resultPath = (example: string) => matching(/^\/[\x21-\x7e]*$/, 'a path that begins with /', example);
-const eventsOf = (name: string, documented: string) =>
-  withDefault(name, list(matching(/^[A-Za-z0-9_.-]{1,200}$/, 'the name of an event', documented)), [
-    documented,
-  ]);
-const providerUrl = (example: string) => httpUrl(example, { confidential: true });
-const notifyUrl = httpUrl('https://backend.example.com/webhooks/links', {
-  query: true,
-  httpsInProduction: true,
-});
-const plaidEnv = optional('PLAID_ENV', oneOf(PLAID_ENVIRONMENTS, 'sandbox'));
-const atomicEnv = optional('ATOMIC_ENV', oneOf(PLAID_ENVIRONMENTS, 'sandbox'));
-const host = withDefault(
-  'HOST',
-  matching(/^[A-Za-z0-9.:_-]{1,253}$/, 'a host name or an IP address', '127.0.0.1'),
-  '127.0.0.1',
-);
-const drainDelayMs = withDefault('DRAIN_DELAY', duration('5s', 0), 5_000);
+const word = matching(/^[\x21-\x7e]{1,200}$/, 'printable, without spaces');
+const eventNames = list(matching(/^[A-Za-z0-9_.-]{1,200}$/, 'the name of an event'));
+const hostName = matching(/^[A-Za-z0-9.:_-]{1,253}$/, 'a host name or an IP address');
+const host = withDefault('HOST', hostName, '127.0.0.1');
+const drainDelayMs = withDefault('DRAIN_DELAY', duration(0), '5s');
+const apiKeys = ['API_KEYS', list(apiKey), 'backend:$(openssl rand -hex 24)'] as const;
+// Made by the shell that it is pasted into, so that nobody uses a key that is printed here.
+const randomKey = 'k1:$(openssl rand -base64 32)';
 
 /** Of every process. */
 const shared = {
   temporal: from(
     {
       place: temporalPlace,
-      taskQueue: withDefault('TEMPORAL_TASK_QUEUE', word(DEFAULT_TASK_QUEUE), DEFAULT_TASK_QUEUE),
-      keyRing: requiredInProduction('ENCRYPTION_KEYS', encryptionKeys),
+      taskQueue: withDefault('TEMPORAL_TASK_QUEUE', word, DEFAULT_TASK_QUEUE),
+      keyRing: requiredInProduction('ENCRYPTION_KEYS', encryptionKeys, randomKey),
     },
     // Outside of production there may be no key ring: a key of this machine is used, see `development-key.ts`.
     ({ place, taskQueue, keyRing }) => ({ ...place, taskQueue, keyRing }),
   ),
   /** Undefined: the process's own default. */
-  logLevel: optional('LOG_LEVEL', oneOf(LOG_LEVELS, 'info')),
+  logLevel: optional('LOG_LEVEL', oneOf(LOG_LEVELS), 'info'),
 };
 
-const plaidClientId = secret('5f0c6a2b9d1e4a7c8b3d2e1f');
-const plaidSecret = secret('0123456789abcdef01234567890abc');
-/** How Plaid is used, by whatever credentials. */
-const plaidUse = {
-  environment: withDefault('PLAID_ENV', oneOf(PLAID_ENVIRONMENTS, 'sandbox'), 'sandbox'),
-  baseUrl: from(
-    { url: optional('PLAID_BASE_URL', providerUrl(PLAID_BASE_URLS.sandbox)), env: plaidEnv, atomicEnv },
-    ({ url, env = 'sandbox', atomicEnv: other = env }, wrong) =>
-      env === other ? (url ?? PLAID_BASE_URLS[env]) : mixed(wrong),
-  ),
-  link: {
-    /** Undefined: Link says "This Application". */
-    clientName: optional('PLAID_CLIENT_NAME', words('Example Payroll', 30)),
-    redirectUri: optional(
-      'PLAID_REDIRECT_URI',
-      matching(/^https?:\/\/[\x21-\x7e]+$/, 'a URL', 'https://app.example.com/bank'),
-    ),
-    countryCodes: withDefault(
-      'PLAID_COUNTRY_CODES',
-      list(matching(/^[A-Z]{2}$/, 'a country as two capital letters', 'US')),
-      ['US'],
-    ),
-    language: withDefault('PLAID_LANGUAGE', oneOf(LINK_LANGUAGES, 'en'), 'en'),
-    daysRequested: withDefault('PLAID_DAYS_REQUESTED', wholeNumber(1, 730, '180'), 180),
-    customization: optional('PLAID_LINK_CUSTOMIZATION', words('default', 100)),
-  },
-  /** Undefined: what Plaid grants a processor by default. */
-  processorPermissions: optional('PLAID_PROCESSOR_PERMISSIONS', oneOf(['transactions'], 'transactions')),
-};
-const plaid = {
-  clientId: required('PLAID_CLIENT_ID', plaidClientId),
-  secret: required('PLAID_SECRET', plaidSecret),
-  ...plaidUse,
+const plaid = { ...plaidKeys(required), ...plaidUse };
+const atomic = { ...atomicKeys(required), ...atomicUse };
+/** What operators' commands have of the providers; undefined where their credentials are not set. */
+const providersIfGiven = {
+  plaid: ifGiven(plaidKeys(optional), plaidUse),
+  atomic: ifGiven(atomicKeys(optional), atomicUse),
 };
 
-const atomicApiKey = secret('6d2c8f8e-1f0a-4b6e-9c55-1f2f8a0c7b11');
-// It signs webhooks too, unless Atomic's Console says otherwise.
-const atomicApiSecret = secret('c0a8b1d2-3e4f-4a5b-8c6d-7e8f9a0b1c2d', 1, LEAST_SECRET_LENGTH);
-/** How Atomic is used, by whatever credentials. */
-const atomicUse = {
-  baseUrl: from(
-    { url: optional('ATOMIC_BASE_URL', providerUrl(ATOMIC_BASE_URLS.sandbox)), env: atomicEnv, plaidEnv },
-    ({ url, env = 'sandbox', plaidEnv: other = 'sandbox' }, wrong) =>
-      env === other ? (url ?? ATOMIC_BASE_URLS[env]) : mixed(wrong),
-  ),
-  contract: from(
-    {
-      tokenField: optional('ATOMIC_TOKEN_FIELD', fieldName('processorToken')),
-      userField: optional('ATOMIC_USER_FIELD', fieldName('identifier')),
-      deleteUserIn: optional('ATOMIC_DELETE_BY', oneOf(USER_PLACES, 'body')),
-      resultsUserIn: optional('ATOMIC_RESULTS_BY', oneOf(USER_PLACES, 'path')),
-      resultPaths: {
-        'employer-classification': optional(
-          'ATOMIC_EMPLOYER_MATCHES_PATH',
-          resultPath('/employer-matches/{identifier}'),
-        ),
-        'recurrence-detection': optional(
-          'ATOMIC_RECURRING_TRANSACTIONS_PATH',
-          resultPath('/recurring-financial-transactions/{identifier}'),
-        ),
-      },
-    },
-    (contract, wrong): AtomicContractOverride | typeof WRONG => {
-      const { resultsUserIn, resultPaths } = contract;
-      const isWrong = (path: string | undefined) => path !== undefined && !isResultPath(path, resultsUserIn);
-      // Without the user in its path, a result would be everybody's.
-      const what = 'must hold {identifier} where ATOMIC_RESULTS_BY is path, and only there';
-      const { 'employer-classification': employer, 'recurrence-detection': recurring } = resultPaths;
-      if (isWrong(employer)) return wrong('ATOMIC_EMPLOYER_MATCHES_PATH', what);
-      return isWrong(recurring) ? wrong('ATOMIC_RECURRING_TRANSACTIONS_PATH', what) : contract;
-    },
-  ),
-};
-const atomic = {
-  apiKey: required('ATOMIC_API_KEY', atomicApiKey),
-  apiSecret: required('ATOMIC_API_SECRET', atomicApiSecret),
-  ...atomicUse,
-};
-
-/** Items of Plaid's Sandbox mean nothing to Atomic's production, and the other way about. */
-function mixed(wrong: Wrong): typeof WRONG {
-  return wrong('PLAID_ENV', 'and ATOMIC_ENV must name the same environment, sandbox or production');
-}
-
-/** `none` says what it means that there is neither a webhook secret nor an API secret. */
-function webhookSecretsOr(none: (wrong: Wrong) => readonly Secret[] | typeof WRONG) {
-  return from(
-    {
-      given: optional(
-        'ATOMIC_WEBHOOK_SECRETS',
-        list(secret('new-secret', 1, LEAST_SECRET_LENGTH), 'new-secret,old-secret'),
-      ),
-      apiSecret: optional('ATOMIC_API_SECRET', atomicApiSecret),
-    },
-    ({ given, apiSecret }, wrong) => given ?? (apiSecret ? [apiSecret] : none(wrong)),
-  );
-}
 /** Names of the events that tell of a finished job. */
 const atomicEvents = {
-  'employer-classification': eventsOf('ATOMIC_EMPLOYER_EVENTS', EVENT_TYPE_OF_JOB['employer-classification']),
-  'recurrence-detection': eventsOf('ATOMIC_RECURRING_EVENTS', EVENT_TYPE_OF_JOB['recurrence-detection']),
+  'employer-classification': withDefault(
+    'ATOMIC_EMPLOYER_EVENTS',
+    eventNames,
+    EVENT_TYPE_OF_JOB['employer-classification'],
+  ),
+  'recurrence-detection': withDefault(
+    'ATOMIC_RECURRING_EVENTS',
+    eventNames,
+    EVENT_TYPE_OF_JOB['recurrence-detection'],
+  ),
 };
 
 const http = {
   host,
-  port: withDefault('PORT', port('3000'), 3000),
+  port: withDefault('PORT', port, '3000'),
   /** Undefined: where the server listens. */
   publicUrl: requiredInProduction(
     'PUBLIC_URL',
-    httpUrl('https://links.example.com', { httpsInProduction: true }),
+    httpUrl({ httpsInProduction: true }),
+    'https://links.example.com',
   ),
-  trustProxy: withDefault('TRUST_PROXY', list(proxy), []),
+  trustProxy: listOrNone('TRUST_PROXY', list(proxy), '10.0.0.0/8'),
   drainDelayMs,
 };
 
-/** Undefined: derived from the encryption keys. */
-const sealingPublicKey = optional('SEALING_PUBLIC_KEYS', sealingPublicKeys);
-const otlpEndpoint = optional('OTEL_EXPORTER_OTLP_ENDPOINT', httpUrl('http://127.0.0.1:4318'));
-const resultOverdueAfter = duration('15m', 1_000);
+/** Undefined: derived from the encryption keys, as are the sealing keys of `work`. */
+const sealingPublicKey = optional(
+  'SEALING_PUBLIC_KEYS',
+  sealingPublicKeys,
+  'what `npm run keys -- new --sealing` prints',
+);
+const otlpEndpoint = optional('OTEL_EXPORTER_OTLP_ENDPOINT', httpUrl(), 'http://127.0.0.1:4318');
+const notifyUrl = optional(
+  'NOTIFY_URL',
+  httpUrl({ query: true, httpsInProduction: true }),
+  'https://backend.example.com/webhooks/links',
+);
 const work = {
   host,
-  port: withDefault('WORKER_PORT', port('3001'), 3001),
-  maxCachedWorkflows: optional('WORKER_MAX_CACHED_WORKFLOWS', wholeNumber(4, 1_000_000, '500')),
-  maxConcurrentActivities: withDefault(
-    'WORKER_MAX_CONCURRENT_ACTIVITIES',
-    wholeNumber(1, 10_000, '200'),
-    200,
-  ),
+  port: withDefault('WORKER_PORT', port, '3001'),
+  maxCachedWorkflows: optional('WORKER_MAX_CACHED_WORKFLOWS', wholeNumber(4, 1_000_000), '500'),
+  maxConcurrentActivities: withDefault('WORKER_MAX_CONCURRENT_ACTIVITIES', wholeNumber(1, 10_000), '200'),
   maxConcurrentWorkflowTasks: withDefault(
     'WORKER_MAX_CONCURRENT_WORKFLOW_TASKS',
-    wholeNumber(2, 10_000, '100'),
-    100,
+    wholeNumber(2, 10_000),
+    '100',
   ),
-  /** Undefined: derived from the encryption keys. */
-  sealingKeys: optional('SEALING_KEYS', sealingKeys),
+  sealingKeys: optional('SEALING_KEYS', sealingKeys, randomKey),
   link: {
-    resultOverdueAfterMs: withDefault('RESULT_OVERDUE_AFTER', resultOverdueAfter, 15 * 60_000),
-    resultGiveUpAfterMs: withDefault('RESULT_GIVE_UP_AFTER', duration('7d', 1_000), 7 * DAY_MS),
-    waitForHistoryMs: withDefault('WAIT_FOR_HISTORY', duration('2m', 0), 0),
-    configurationWaitMs: withDefault('CONFIGURATION_WAIT', duration('72h', 0), 3 * DAY_MS),
-    attentionGiveUpAfterMs: withDefault('ATTENTION_GIVE_UP_AFTER', duration('90d', 1_000), 90 * DAY_MS),
-    runMaxAgeMs: withDefault('LINK_RUN_MAX_AGE', duration('30d', 10_000), 30 * DAY_MS),
-    removeItemOnUnlink: withDefault('REMOVE_ITEM_ON_UNLINK', trueOrFalse, true),
-    notify: from({ url: optional('NOTIFY_URL', notifyUrl) }, ({ url }) => url !== undefined),
+    resultOverdueAfterMs: withDefault('RESULT_OVERDUE_AFTER', duration(1_000), '15m'),
+    resultGiveUpAfterMs: withDefault('RESULT_GIVE_UP_AFTER', duration(1_000), '7d'),
+    waitForHistoryMs: withDefault('WAIT_FOR_HISTORY', duration(0), '0'),
+    configurationWaitMs: withDefault('CONFIGURATION_WAIT', duration(0), '72h'),
+    attentionGiveUpAfterMs: withDefault('ATTENTION_GIVE_UP_AFTER', duration(1_000), '90d'),
+    runMaxAgeMs: withDefault('LINK_RUN_MAX_AGE', duration(10_000), '30d'),
+    removeItemOnUnlink: withDefault('REMOVE_ITEM_ON_UNLINK', trueOrFalse, 'true'),
+    notify: from({ url: notifyUrl }, ({ url }) => url !== undefined),
   },
   notify: allOrNone({
-    url: optional('NOTIFY_URL', notifyUrl),
-    secrets: optional('NOTIFY_SECRET', list(webhookSecret)),
+    url: notifyUrl,
+    secrets: optional('NOTIFY_SECRET', list(webhookSecret), 'whsec_cHJvY2Vzc29yLWxpbmstZXhhbXBsZQ=='),
   }),
   otlpEndpoint,
   deployment: allOrNone({
-    name: optional('TEMPORAL_DEPLOYMENT_NAME', word('processor-link')),
-    buildId: optional('TEMPORAL_WORKER_BUILD_ID', word('2025-03-01.1')),
+    name: optional('TEMPORAL_DEPLOYMENT_NAME', word, 'processor-link'),
+    buildId: optional('TEMPORAL_WORKER_BUILD_ID', word, '2025-03-01.1'),
   }),
 };
+const { resultOverdueAfterMs } = work.link;
 
 const codec = from(
   {
     host,
-    port: withDefault('CODEC_PORT', port('3002'), 3002),
-    tokens: withDefault('CODEC_TOKEN', list(secret('$(openssl rand -hex 24)', 8, LEAST_SECRET_LENGTH)), []),
+    port: withDefault('CODEC_PORT', port, '3002'),
+    tokens: listOrNone('CODEC_TOKEN', list(secret(8, 16)), '$(openssl rand -hex 24)'),
     jwt: allOrNone({
-      jwksUrl: optional('CODEC_JWKS_URL', providerUrl('https://login.example.com/.well-known/jwks.json')),
-      issuer: optional('CODEC_ISSUER', word('https://login.example.com/')),
-      audience: optional('CODEC_AUDIENCE', word('temporal-ui')),
+      jwksUrl: optional('CODEC_JWKS_URL', providerUrl, 'https://login.example.com/.well-known/jwks.json'),
+      issuer: optional('CODEC_ISSUER', word, 'https://login.example.com/'),
+      audience: optional('CODEC_AUDIENCE', word, 'temporal-ui'),
     }),
     /** Name of the claim of a login that has to hold `<namespace>:read`. */
-    claim: withDefault('CODEC_CLAIM', word('permissions'), 'permissions'),
+    claim: withDefault('CODEC_CLAIM', word, 'permissions'),
     /** Whether logins may encode. */
-    encode: withDefault('CODEC_ENCODE', trueOrFalse, false),
-    uiOrigins: withDefault('TEMPORAL_UI_ORIGIN', list(origin), [origin.example]),
+    encode: withDefault('CODEC_ENCODE', trueOrFalse, 'false'),
+    uiOrigins: withDefault('TEMPORAL_UI_ORIGIN', list(origin), 'http://localhost:8233'),
     drainDelayMs,
   },
   (values) => {
@@ -265,66 +173,50 @@ const codec = from(
   },
 );
 
-/** What the API reads again on SIGHUP. */
 const callers = {
-  apiKeys: required('API_KEYS', list(apiKey)),
+  apiKeys: required(...apiKeys),
   atomicWebhookSecrets: webhookSecretsOr((wrong) =>
     wrong('ATOMIC_API_SECRET', 'is required, unless ATOMIC_WEBHOOK_SECRETS is set'),
   ),
 };
-
+/** What the API reads again on SIGHUP. */
 export const callersSchema = schemaOf(callers);
-export const apiSchema = schemaOf({
-  ...shared,
-  ...callers,
-  plaid,
-  http,
-  atomicEvents,
-  sealingPublicKey,
-  otlpEndpoint,
-});
+export type CallerSecrets = SettingsOf<typeof callersSchema>;
+
+const apiParts = { plaid, http, atomicEvents, sealingPublicKey, otlpEndpoint };
+export const apiSchema = schemaOf({ ...shared, ...callers, ...apiParts });
+export type ApiSettings = SettingsOf<typeof apiSchema>;
+export type HttpSettings = ApiSettings['http'];
+
 export const workerSchema = schemaOf({ ...shared, plaid, atomic, work });
+export type WorkerSettings = SettingsOf<typeof workerSchema>;
+export type PlaidSettings = WorkerSettings['plaid'];
+export type AtomicSettings = WorkerSettings['atomic'];
+export type WorkSettings = WorkerSettings['work'];
+
 export const codecSchema = schemaOf({ ...shared, codec });
-/** Of `npm run keys`. */
-export const keysSchema = schemaOf({
-  ...shared,
-  sealingKeys: optional('SEALING_KEYS', sealingKeys),
-  sealingPublicKey,
-});
+export type CodecSettings = SettingsOf<typeof codecSchema>;
+export type CodecServerSettings = CodecSettings['codec'];
+
 /** Of commands that only talk to Temporal: `search-attributes`. */
 export const commandSchema = schemaOf(shared);
-/** What operators' commands have of the providers; undefined where their credentials are not set. */
-const providersIfGiven = {
-  plaid: from(
-    {
-      credentials: allOrNone({
-        clientId: optional('PLAID_CLIENT_ID', plaidClientId),
-        secret: optional('PLAID_SECRET', plaidSecret),
-      }),
-      use: plaidUse,
-    },
-    ({ credentials, use }) => credentials && { ...credentials, ...use },
-  ),
-  atomic: from(
-    {
-      credentials: allOrNone({
-        apiKey: optional('ATOMIC_API_KEY', atomicApiKey),
-        apiSecret: optional('ATOMIC_API_SECRET', atomicApiSecret),
-      }),
-      use: atomicUse,
-    },
-    ({ credentials, use }) => credentials && { ...credentials, ...use },
-  ),
-};
-/** `links`: what finds and moves links; the providers are for `forget` alone. */
+export type ProcessSettings = SettingsOf<typeof commandSchema>;
+export type TemporalSettings = ProcessSettings['temporal'];
+
+/** Of `npm run keys`. */
+export const keysSchema = schemaOf({ ...shared, sealingKeys: work.sealingKeys, sealingPublicKey });
+export type KeysSettings = SettingsOf<typeof keysSchema>;
+
+/** `links`: what finds and moves links; the providers and the sealing keys, which open access tokens, are for `forget`. */
 export const linksSchema = schemaOf({
   ...shared,
   ...providersIfGiven,
-  resultOverdueAfterMs: work.link.resultOverdueAfterMs,
+  resultOverdueAfterMs,
   sealingPublicKey,
-  /** For `forget`, which opens access tokens. */
   sealingKeys: work.sealingKeys,
 });
+export type LinksSettings = SettingsOf<typeof linksSchema>;
+
 /** `doctor`: what it proves is what all processes have together. */
 export const doctorSchema = schemaOf({
   ...shared,
@@ -332,9 +224,11 @@ export const doctorSchema = schemaOf({
   http,
   /** Empty where none is set. */
   atomicWebhookSecrets: webhookSecretsOr(() => []),
-  resultOverdueAfterMs: work.link.resultOverdueAfterMs,
+  resultOverdueAfterMs,
   deployment: work.deployment,
 });
+export type DoctorSettings = SettingsOf<typeof doctorSchema>;
+
 /** `start` and `demo`: everything at once, on one machine; what is left out is simulated or made up. */
 export const localSchema = schemaOf({
   ...shared,
@@ -350,34 +244,18 @@ export const localSchema = schemaOf({
     resultOverdueAfter: given('RESULT_OVERDUE_AFTER'),
   },
   /** Undefined: simulated. */
-  plaid: from(
-    {
-      credentials: allOrNone({
-        clientId: requiredInProduction('PLAID_CLIENT_ID', plaidClientId),
-        secret: requiredInProduction('PLAID_SECRET', plaidSecret),
-      }),
-      use: plaidUse,
-    },
-    ({ credentials, use }) => credentials && { ...credentials, ...use },
-  ),
+  plaid: ifGiven(plaidKeys(requiredInProduction), plaidUse),
   simulatedPlaid: { link: plaidUse.link, processorPermissions: plaidUse.processorPermissions },
   /** Undefined: simulated. */
   atomic: from(
-    {
-      credentials: allOrNone({
-        apiKey: requiredInProduction('ATOMIC_API_KEY', atomicApiKey),
-        apiSecret: requiredInProduction('ATOMIC_API_SECRET', atomicApiSecret),
-      }),
-      use: atomicUse,
-      plaidIsReal: given('PLAID_CLIENT_ID'),
-    },
-    ({ credentials, use, plaidIsReal }, wrong) => {
-      if (!credentials || plaidIsReal) return credentials && { ...credentials, ...use };
-      return wrong('PLAID_CLIENT_ID', 'is required with ATOMIC_API_KEY: Atomic cannot use simulated tokens');
-    },
+    { real: ifGiven(atomicKeys(requiredInProduction), atomicUse), plaidIsReal: given('PLAID_CLIENT_ID') },
+    ({ real, plaidIsReal }, wrong) =>
+      real && !plaidIsReal
+        ? wrong('PLAID_CLIENT_ID', 'is required with ATOMIC_API_KEY: Atomic cannot use simulated tokens')
+        : real,
   ),
   /** Undefined: a fixed one for development, which is public. */
-  apiKeys: from({ keys: requiredInProduction('API_KEYS', list(apiKey)), host }, ({ keys, host }, wrong) =>
+  apiKeys: from({ keys: requiredInProduction(...apiKeys), host }, ({ keys, host }, wrong) =>
     keys === undefined && !isLoopback(host)
       ? wrong('API_KEYS', 'is required where HOST is not this machine alone')
       : keys,
@@ -385,3 +263,4 @@ export const localSchema = schemaOf({
   /** Empty: the simulator's. */
   atomicWebhookSecrets: webhookSecretsOr(() => []),
 });
+export type LocalSettings = SettingsOf<typeof localSchema>;

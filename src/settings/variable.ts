@@ -1,5 +1,5 @@
-/** How settings are described: variables, each with its rule, in the shape of what they come to. */
-import type { Rule } from './rules';
+/** How settings are described: variables, each with its rule and an example, in the shape of what they come to. */
+import { Refusal, type Rule } from './rules';
 
 /** Where settings are read from. */
 export interface Source {
@@ -34,21 +34,27 @@ export interface Tree {
 export type ValuesOf<T> = T extends Part<infer Value> ? Value : { [Name in keyof T]: ValuesOf<T[Name]> };
 
 /** A setting that has to be there. */
-export function required<T>(name: string, rule: Rule<T>): Part<T> {
-  return variable<T, never>(name, rule, ({ wrong }) => wrong(name, 'is required'));
+export function required<T>(name: string, rule: Rule<T>, example: string): Part<T> {
+  return variable<T, never>(name, rule, example, ({ wrong }) => wrong(name, 'is required'));
 }
 
-export function optional<T>(name: string, rule: Rule<T>): Part<T | undefined> {
-  return variable(name, rule, () => undefined);
+export function optional<T>(name: string, rule: Rule<T>, example: string): Part<T | undefined> {
+  return variable(name, rule, example, () => undefined);
 }
 
-export function withDefault<T>(name: string, rule: Rule<T>, value: T): Part<T> {
-  return variable(name, rule, () => value);
+/** `text` is the default as it would be written, and the example. */
+export function withDefault<T>(name: string, rule: Rule<T>, text: string): Part<T> {
+  return variable(name, rule, text, () => rule(text));
+}
+
+/** A list that is empty unless it is set. */
+export function listOrNone<T>(name: string, rule: Rule<readonly T[]>, example: string): Part<readonly T[]> {
+  return variable(name, rule, example, () => []);
 }
 
 /** A setting that development does without. */
-export function requiredInProduction<T>(name: string, rule: Rule<T>): Part<T | undefined> {
-  return variable(name, rule, ({ production, wrong }) =>
+export function requiredInProduction<T>(name: string, rule: Rule<T>, example: string): Part<T | undefined> {
+  return variable(name, rule, example, ({ production, wrong }) =>
     production === undefined ? undefined : wrong(name, `is required with ${production}`),
   );
 }
@@ -61,15 +67,20 @@ export function given(name: string): Part<boolean> {
 function variable<T, Unset>(
   name: string,
   rule: Rule<T>,
+  example: string,
   unset: (source: Source) => Unset | typeof WRONG,
 ): Part<T | Unset> {
   return {
-    variables: [{ name, example: rule.example, secret: rule.secret === true }],
+    variables: [{ name, example, secret: rule.secret === true }],
     read(source) {
       const text = source.set[name];
       if (text === undefined) return unset(source);
-      const reading = rule.read(text, source.production);
-      return 'value' in reading ? reading.value : source.wrong(name, reading.problem);
+      try {
+        return rule(text, source.production);
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        return source.wrong(name, error.message);
+      }
     },
   };
 }

@@ -1,5 +1,5 @@
 /** How much a worker does and remembers at once. */
-import type { WorkSettings } from '../settings/types';
+import type { WorkSettings } from '../settings/schemas';
 
 const MIB = 1024 * 1024;
 /** Many more than work at once, for seconds each. Those that wait, for hours or years, need no place in the cache. */

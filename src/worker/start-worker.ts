@@ -17,7 +17,7 @@ import type { Running } from '../process/run-entry';
 import { sealingKeysOf } from '../process/wiring';
 import { createNotifier, NotificationError } from '../providers/notifier';
 import type { Atomic, Plaid } from '../providers/types';
-import type { WorkSettings } from '../settings/types';
+import type { WorkSettings } from '../settings/schemas';
 import { requestIdIn, servedRequestId, servingRequest } from '../temporal/request-id';
 import { UserRuns } from '../temporal/user-runs';
 import { traceSteps } from '../tracing/trace-steps';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { JOBS, type Job } from '../../src/contract/jobs';
 import { atomicOf } from '../../src/process/wiring';
-import { readApiSettings, readWorkerSettings } from '../../src/settings/read-settings';
+import { apiSchema, workerSchema } from '../../src/settings/schemas';
 import { startAtomicSimulator } from '../../src/simulators';
 import { parseAtomicWebhook } from '../../src/webhooks/atomic-event';
 import { EMPLOYER, RECURRING } from '../support/link-world';
@@ -22,8 +22,8 @@ test.each(CONTRACTS)(
       settings: { jobDelayMs: 'manual', beforeResult: 'empty', keepResultsAfterRemoval: true },
     });
     const env = { ...ENV, ...settings, ATOMIC_BASE_URL: simulator.url };
-    const atomic = atomicOf(readWorkerSettings(env).atomic);
-    const { atomicEvents } = readApiSettings(env);
+    const atomic = atomicOf(workerSchema.read(env).atomic);
+    const { atomicEvents } = apiSchema.read(env);
     const userId = `user:${randomUUID()}`;
     const held = (job: Job) => {
       const webhook = simulator.webhooks.held.find((one) => one.userId === userId && one.job === job);

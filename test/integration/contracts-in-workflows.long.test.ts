@@ -5,7 +5,7 @@ import { JOBS, type Job } from '../../src/contract/jobs';
 import { SIGNALS } from '../../src/contract/names';
 import { atomicOf } from '../../src/process/wiring';
 import type { Atomic } from '../../src/providers/types';
-import { readApiSettings, readWorkerSettings } from '../../src/settings/read-settings';
+import { apiSchema, workerSchema } from '../../src/settings/schemas';
 import { type AtomicSimulator, startAtomicSimulator } from '../../src/simulators';
 import { parseAtomicWebhook } from '../../src/webhooks/atomic-event';
 import {
@@ -74,11 +74,11 @@ async function open(userId: string, { contract, settings }: Contract): Promise<v
     settings: { jobDelayMs: 'manual', beforeResult: 'empty' },
   });
   const env = { ...ENV, ...settings, ATOMIC_BASE_URL: simulator.url };
-  const { atomicEvents } = readApiSettings(env);
+  const { atomicEvents } = apiSchema.read(env);
   customers.set(userId, {
     userId,
     simulator,
-    atomic: atomicOf(readWorkerSettings(env).atomic),
+    atomic: atomicOf(workerSchema.read(env).atomic),
     signal(job) {
       const held = simulator.webhooks.held.find((one) => one.job === job);
       const webhook =

@@ -1,13 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import {
-  type Env,
-  readApiSettings,
-  readCallerSecrets,
-  readCodecSettings,
-  readLocalSettings,
-  readWorkerSettings,
-  SettingsError,
-} from '../../src/settings/read-settings';
+import type { Env } from '../../src/settings/environment';
+import { apiSchema, callersSchema, codecSchema, localSchema, workerSchema } from '../../src/settings/schemas';
+import { SettingsError } from '../../src/settings/settings-error';
 
 const strong = (length: number) => randomBytes(length).toString('hex').slice(0, length);
 const key = (bytes: Buffer = randomBytes(32)) => `k1:${bytes.toString('base64')}`;
@@ -26,7 +20,12 @@ const good = {
   NOTIFY_URL: 'https://backend.example.com/hook',
   NOTIFY_SECRET: `whsec_${randomBytes(24).toString('base64')}`,
 };
-const processes = { readApiSettings, readWorkerSettings, readCodecSettings, readLocalSettings };
+const processes = {
+  api: apiSchema.read,
+  worker: workerSchema.read,
+  codec: codecSchema.read,
+  local: localSchema.read,
+};
 
 function refused(read: (env: Env) => unknown, change: Env): string[] {
   try {
@@ -47,17 +46,17 @@ describe('production', () => {
     [{ NODE_ENV: 'production' }],
     [{ NODE_ENV: undefined, PLAID_ENV: 'production', ATOMIC_ENV: 'production' }],
   ])('is said by %p', (environment) => {
-    expect(refused(readWorkerSettings, { ...environment, ENCRYPTION_KEYS: '' })).toEqual(['ENCRYPTION_KEYS']);
-    expect(refused(readCodecSettings, { ...environment, CODEC_TOKEN: 'short-one' })).toEqual(['CODEC_TOKEN']);
+    expect(refused(workerSchema.read, { ...environment, ENCRYPTION_KEYS: '' })).toEqual(['ENCRYPTION_KEYS']);
+    expect(refused(codecSchema.read, { ...environment, CODEC_TOKEN: 'short-one' })).toEqual(['CODEC_TOKEN']);
   });
 
   it('is said by ATOMIC_ENV alone, also to the processes that do not call Atomic', () => {
     const environment = { NODE_ENV: undefined, ATOMIC_ENV: 'production' };
-    expect(refused(readCodecSettings, { ...environment, ENCRYPTION_KEYS: '' })).toEqual(['ENCRYPTION_KEYS']);
+    expect(refused(codecSchema.read, { ...environment, ENCRYPTION_KEYS: '' })).toEqual(['ENCRYPTION_KEYS']);
   });
 
   it('says by which setting it is production', () => {
-    expect(() => readCodecSettings({ PLAID_ENV: 'production' })).toThrow(
+    expect(() => codecSchema.read({ PLAID_ENV: 'production' })).toThrow(
       'ENCRYPTION_KEYS is required with PLAID_ENV=production.',
     );
   });
@@ -72,35 +71,35 @@ describe('production', () => {
     ['text', Buffer.from('correct horse battery staple 123')],
     ['a short pattern', Buffer.from('deadbeef'.repeat(8), 'hex')],
   ])('refuses an encryption key that is %s', (_name, bytes) => {
-    expect(refused(readWorkerSettings, { ENCRYPTION_KEYS: key(bytes) })).toEqual(['ENCRYPTION_KEYS']);
+    expect(refused(workerSchema.read, { ENCRYPTION_KEYS: key(bytes) })).toEqual(['ENCRYPTION_KEYS']);
   });
 
   it('refuses a weak encryption key behind a strong one', () => {
     const keys = `k2:${randomBytes(32).toString('base64')},${key(Buffer.alloc(32))}`;
-    expect(refused(readApiSettings, { ENCRYPTION_KEYS: keys })).toEqual(['ENCRYPTION_KEYS']);
+    expect(refused(apiSchema.read, { ENCRYPTION_KEYS: keys })).toEqual(['ENCRYPTION_KEYS']);
   });
 
   it('takes every key that is made of random bytes', () => {
     for (let round = 0; round < 2_000; round++) {
-      expect(refused(readCodecSettings, { ENCRYPTION_KEYS: key() })).toEqual([]);
+      expect(refused(codecSchema.read, { ENCRYPTION_KEYS: key() })).toEqual([]);
     }
   });
 
   it('refuses API keys of fewer than 32 characters, also when they are read again', () => {
     const API_KEYS = `backend:${strong(32)},batch:${strong(31)}`;
-    expect(refused(readApiSettings, { API_KEYS })).toEqual(['API_KEYS']);
-    expect(refused(readCallerSecrets, { API_KEYS })).toEqual(['API_KEYS']);
+    expect(refused(apiSchema.read, { API_KEYS })).toEqual(['API_KEYS']);
+    expect(refused(callersSchema.read, { API_KEYS })).toEqual(['API_KEYS']);
   });
 
   it('refuses webhook secrets of fewer than 16 characters', () => {
-    expect(refused(readApiSettings, { ATOMIC_WEBHOOK_SECRETS: `${strong(16)},${strong(15)}` })).toEqual([
+    expect(refused(apiSchema.read, { ATOMIC_WEBHOOK_SECRETS: `${strong(16)},${strong(15)}` })).toEqual([
       'ATOMIC_WEBHOOK_SECRETS',
     ]);
-    expect(refused(readApiSettings, { ATOMIC_API_SECRET: strong(15) })).toEqual(['ATOMIC_API_SECRET']);
+    expect(refused(apiSchema.read, { ATOMIC_API_SECRET: strong(15) })).toEqual(['ATOMIC_API_SECRET']);
   });
 
   it('refuses codec tokens of fewer than 16 characters', () => {
-    expect(refused(readCodecSettings, { CODEC_TOKEN: strong(15) })).toEqual(['CODEC_TOKEN']);
+    expect(refused(codecSchema.read, { CODEC_TOKEN: strong(15) })).toEqual(['CODEC_TOKEN']);
   });
 
   it.each([
@@ -108,40 +107,40 @@ describe('production', () => {
     ['ATOMIC_ENV', 'PLAID_ENV'],
   ])('refuses %s=production with the other in the Sandbox', (name, other) => {
     const said = { [name]: 'production', [other]: 'sandbox' };
-    expect(refused(readApiSettings, said)).toEqual(['PLAID_ENV']);
-    expect(refused(readWorkerSettings, said)).toEqual(['PLAID_ENV']);
-    expect(refused(readWorkerSettings, { [name]: 'production' })).toEqual(['PLAID_ENV']);
-    expect(refused(readLocalSettings, { [name]: 'production' })).toEqual(['PLAID_ENV']);
+    expect(refused(apiSchema.read, said)).toEqual(['PLAID_ENV']);
+    expect(refused(workerSchema.read, said)).toEqual(['PLAID_ENV']);
+    expect(refused(workerSchema.read, { [name]: 'production' })).toEqual(['PLAID_ENV']);
+    expect(refused(localSchema.read, { [name]: 'production' })).toEqual(['PLAID_ENV']);
   });
 
   it('refuses an API whose ATOMIC_ENV alone is production', () => {
-    expect(refused(readApiSettings, { ATOMIC_ENV: 'production' })).toEqual(['PLAID_ENV']);
-    expect(refused(readApiSettings, { PLAID_ENV: 'production' })).toEqual([]);
+    expect(refused(apiSchema.read, { ATOMIC_ENV: 'production' })).toEqual(['PLAID_ENV']);
+    expect(refused(apiSchema.read, { PLAID_ENV: 'production' })).toEqual([]);
   });
 
   it.each([
     ['a missing', undefined],
     ['a plain http', 'http://links.example.com'],
   ])('refuses %s PUBLIC_URL', (_name, PUBLIC_URL) => {
-    expect(refused(readApiSettings, { PUBLIC_URL })).toEqual(['PUBLIC_URL']);
+    expect(refused(apiSchema.read, { PUBLIC_URL })).toEqual(['PUBLIC_URL']);
   });
 
   it('refuses to notify over plain http', () => {
-    expect(refused(readWorkerSettings, { NOTIFY_URL: 'http://backend.example.com/hook' })).toEqual([
+    expect(refused(workerSchema.read, { NOTIFY_URL: 'http://backend.example.com/hook' })).toEqual([
       'NOTIFY_URL',
     ]);
   });
 
   it('refuses the fixed API key of npm start', () => {
-    expect(refused(readLocalSettings, { API_KEYS: undefined })).toEqual(['API_KEYS']);
+    expect(refused(localSchema.read, { API_KEYS: undefined })).toEqual(['API_KEYS']);
   });
 
   it('refuses the simulators of npm start', () => {
-    expect(refused(readLocalSettings, { ATOMIC_API_KEY: '', ATOMIC_API_SECRET: '' })).toEqual([
+    expect(refused(localSchema.read, { ATOMIC_API_KEY: '', ATOMIC_API_SECRET: '' })).toEqual([
       'ATOMIC_API_KEY',
       'ATOMIC_API_SECRET',
     ]);
-    expect(refused(readLocalSettings, { PLAID_CLIENT_ID: '', PLAID_SECRET: '' })).toEqual([
+    expect(refused(localSchema.read, { PLAID_CLIENT_ID: '', PLAID_SECRET: '' })).toEqual([
       'PLAID_CLIENT_ID',
       'PLAID_SECRET',
     ]);
@@ -150,19 +149,19 @@ describe('production', () => {
 
 describe('outside of production', () => {
   it('npm start refuses its fixed API key where other machines reach it', () => {
-    expect(refused(readLocalSettings, { NODE_ENV: '', API_KEYS: '', HOST: '0.0.0.0' })).toEqual(['API_KEYS']);
-    expect(refused(readLocalSettings, { NODE_ENV: '', API_KEYS: '', HOST: '::1' })).toEqual([]);
+    expect(refused(localSchema.read, { NODE_ENV: '', API_KEYS: '', HOST: '0.0.0.0' })).toEqual(['API_KEYS']);
+    expect(refused(localSchema.read, { NODE_ENV: '', API_KEYS: '', HOST: '::1' })).toEqual([]);
   });
 
   it.each(['yes', 'on', 'enabled'])(
     'TEMPORAL_TLS=%s is refused, and no key is sent in the clear',
     (value) => {
       const env = { NODE_ENV: '', TEMPORAL_TLS: value, TEMPORAL_API_KEY: 'temporal-key' };
-      expect(refused(readApiSettings, env)).toEqual(['TEMPORAL_TLS']);
+      expect(refused(apiSchema.read, env)).toEqual(['TEMPORAL_TLS']);
     },
   );
 
   it('TRUST_PROXY=true is refused by its name', () => {
-    expect(refused(readApiSettings, { TRUST_PROXY: 'true' })).toEqual(['TRUST_PROXY']);
+    expect(refused(apiSchema.read, { TRUST_PROXY: 'true' })).toEqual(['TRUST_PROXY']);
   });
 });

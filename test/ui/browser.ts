@@ -5,7 +5,7 @@ import path from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
 import { type LocalStack, type LocalStackOptions, startLocalStack } from '../../src/local/stack';
 import { createLogger } from '../../src/logging/logger';
-import { readLocalSettings } from '../../src/settings/read-settings';
+import { localSchema } from '../../src/settings/schemas';
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((file) =>
   existsSync(file),
@@ -33,7 +33,7 @@ export async function inBrowser(
   look: (scene: { stack: LocalStack; browser: Browser; folder: string }) => Promise<void>,
 ): Promise<void> {
   if (CHROMIUM === undefined) throw new Error('Chromium is not installed: apt-get install chromium');
-  const settings = readLocalSettings({});
+  const settings = localSchema.read({});
   const stack = await startLocalStack({
     settings,
     logger: createLogger({ name: 'ui', level: 'error' }),

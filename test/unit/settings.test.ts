@@ -4,16 +4,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
 import { readEnvFile, withEnvFile } from '../../src/settings/environment';
-import {
-  readApiSettings,
-  readCallerSecrets,
-  readCodecSettings,
-  readLocalSettings,
-  readWorkerSettings,
-  SettingsError,
-} from '../../src/settings/read-settings';
-import { apiSchema, codecSchema, workerSchema } from '../../src/settings/schemas';
+import { apiSchema, callersSchema, codecSchema, localSchema, workerSchema } from '../../src/settings/schemas';
 import { Secret } from '../../src/settings/secret';
+import { SettingsError } from '../../src/settings/settings-error';
 
 const CANARY = 'canary-1f8e0c';
 
@@ -49,25 +42,25 @@ function problemsOf(read: () => unknown): SettingsError['problems'] {
 
 describe('settings', () => {
   it('names every missing setting of a process at once', () => {
-    expect(wrong(() => readApiSettings({}))).toEqual([
+    expect(wrong(() => apiSchema.read({}))).toEqual([
       'API_KEYS',
       'ATOMIC_API_SECRET',
       'PLAID_CLIENT_ID',
       'PLAID_SECRET',
     ]);
-    expect(wrong(() => readWorkerSettings({}))).toEqual([
+    expect(wrong(() => workerSchema.read({}))).toEqual([
       'ATOMIC_API_KEY',
       'ATOMIC_API_SECRET',
       'PLAID_CLIENT_ID',
       'PLAID_SECRET',
     ]);
-    expect(wrong(() => readCodecSettings({}))).toEqual([]);
-    expect(wrong(() => readLocalSettings({}))).toEqual([]);
+    expect(wrong(() => codecSchema.read({}))).toEqual([]);
+    expect(wrong(() => localSchema.read({}))).toEqual([]);
   });
 
   it('says for each problem what is wrong and gives an example of a right value', () => {
     const bad = { ...api, API_KEYS: 'x', PORT: '70000', PUBLIC_URL: 'links', LOG_LEVEL: 'loud' };
-    const problems = problemsOf(() => readApiSettings(bad));
+    const problems = problemsOf(() => apiSchema.read(bad));
     expect(problems.map(({ name }) => name).sort()).toEqual(['API_KEYS', 'LOG_LEVEL', 'PORT', 'PUBLIC_URL']);
     for (const { what, example } of problems) {
       expect(what).toMatch(/^(must|is|has a wrong entry) /);
@@ -93,7 +86,7 @@ describe('settings', () => {
     ['TEMPORAL_CONFIG_FILE', __filename],
   ])('never repeats what was given as %s', (name, value) => {
     const env = { ...api, ...worker, [name]: value };
-    const messages = [readApiSettings, readWorkerSettings, readCodecSettings, readLocalSettings].flatMap(
+    const messages = [apiSchema.read, workerSchema.read, codecSchema.read, localSchema.read].flatMap(
       (read) => {
         try {
           read(env);
@@ -108,18 +101,18 @@ describe('settings', () => {
   });
 
   it('treats an empty variable as one that is not set', () => {
-    expect(readApiSettings({ ...api, PORT: '', PUBLIC_URL: ' ', ENCRYPTION_KEYS: '' }).http).toEqual({
+    expect(apiSchema.read({ ...api, PORT: '', PUBLIC_URL: ' ', ENCRYPTION_KEYS: '' }).http).toEqual({
       host: '127.0.0.1',
       port: 3000,
       publicUrl: undefined,
       trustProxy: [],
       drainDelayMs: 5_000,
     });
-    expect(wrong(() => readApiSettings({ ...api, API_KEYS: '' }))).toEqual(['API_KEYS']);
+    expect(wrong(() => apiSchema.read({ ...api, API_KEYS: '' }))).toEqual(['API_KEYS']);
   });
 
   it('reads API keys with and without a name', () => {
-    const { apiKeys } = readApiSettings(api);
+    const { apiKeys } = apiSchema.read(api);
     expect(apiKeys.map(({ name, key }) => [name, key.reveal()])).toEqual([
       [undefined, 'first-key-1'],
       ['backend', 'second-key-2'],
@@ -127,7 +120,7 @@ describe('settings', () => {
   });
 
   it('gives an API key every scope unless it names some', () => {
-    const { apiKeys } = readApiSettings({
+    const { apiKeys } = apiSchema.read({
       ...api,
       API_KEYS: 'all:first-key-1,some:second-key-2:results+read',
     });
@@ -147,12 +140,12 @@ describe('settings', () => {
     'a:good-key-1:',
     'a:good-key-1:read+read',
   ])('refuses the API key %p', (keys) => {
-    expect(wrong(() => readApiSettings({ ...api, API_KEYS: keys }))).toEqual(['API_KEYS']);
+    expect(wrong(() => apiSchema.read({ ...api, API_KEYS: keys }))).toEqual(['API_KEYS']);
   });
 
   it('checks webhooks of Atomic by the API secret unless it is told others', () => {
     const secrets = (env: object) =>
-      readCallerSecrets({ ...api, ...env }).atomicWebhookSecrets.map((secret) => secret.reveal());
+      callersSchema.read({ ...api, ...env }).atomicWebhookSecrets.map((secret) => secret.reveal());
     expect(secrets({})).toEqual(['atomic-secret']);
     expect(secrets({ ATOMIC_WEBHOOK_SECRETS: 'new, old' })).toEqual(['new', 'old']);
     expect(secrets({ ATOMIC_WEBHOOK_SECRETS: 'new', ATOMIC_API_SECRET: undefined })).toEqual(['new']);
@@ -164,19 +157,19 @@ describe('settings', () => {
     ['2h', 7_200_000],
     ['7d', 604_800_000],
   ])('reads the duration %s', (text, expected) => {
-    expect(readWorkerSettings({ ...worker, RESULT_OVERDUE_AFTER: text }).work.link.resultOverdueAfterMs).toBe(
+    expect(workerSchema.read({ ...worker, RESULT_OVERDUE_AFTER: text }).work.link.resultOverdueAfterMs).toBe(
       expected,
     );
   });
 
   it.each(['15', '1.5h', '-1m', '0', '9999d', 'm'])('refuses the duration %p', (text) => {
-    expect(wrong(() => readWorkerSettings({ ...worker, RESULT_OVERDUE_AFTER: text }))).toEqual([
+    expect(wrong(() => workerSchema.read({ ...worker, RESULT_OVERDUE_AFTER: text }))).toEqual([
       'RESULT_OVERDUE_AFTER',
     ]);
   });
 
   it('has the defaults of the documentation', () => {
-    const { work, plaid, atomic, temporal } = readWorkerSettings(worker);
+    const { work, plaid, atomic, temporal } = workerSchema.read(worker);
     expect(work.link).toEqual({
       resultOverdueAfterMs: 900_000,
       resultGiveUpAfterMs: 604_800_000,
@@ -194,7 +187,7 @@ describe('settings', () => {
   });
 
   it('sends no credential over plain http to another machine', () => {
-    const read = (url: string) => wrong(() => readWorkerSettings({ ...worker, PLAID_BASE_URL: url }));
+    const read = (url: string) => wrong(() => workerSchema.read({ ...worker, PLAID_BASE_URL: url }));
     expect(read('http://plaid.example.com')).toEqual(['PLAID_BASE_URL']);
     expect(read('http://127.0.0.1.example.com')).toEqual(['PLAID_BASE_URL']);
     expect(read('http://127.0.0.1:4000/')).toEqual([]);
@@ -208,11 +201,11 @@ describe('settings', () => {
     ['TEMPORAL_DEPLOYMENT_NAME', 'links', 'TEMPORAL_WORKER_BUILD_ID'],
     ['TEMPORAL_WORKER_BUILD_ID', '1', 'TEMPORAL_DEPLOYMENT_NAME'],
   ])('takes %s only together with its other half', (name, value, missing) => {
-    expect(wrong(() => readWorkerSettings({ ...worker, [name]: value }))).toEqual([missing]);
+    expect(wrong(() => workerSchema.read({ ...worker, [name]: value }))).toEqual([missing]);
   });
 
   it('reads the parts of Atomic’s contract that can be set', () => {
-    const { contract } = readWorkerSettings({
+    const { contract } = workerSchema.read({
       ...worker,
       ATOMIC_TOKEN_FIELD: 'processor_token',
       ATOMIC_DELETE_BY: 'query',
@@ -228,32 +221,32 @@ describe('settings', () => {
         'recurrence-detection': undefined,
       },
     });
-    expect(wrong(() => readWorkerSettings({ ...worker, ATOMIC_EMPLOYER_MATCHES_PATH: '/all' }))).toEqual([
+    expect(wrong(() => workerSchema.read({ ...worker, ATOMIC_EMPLOYER_MATCHES_PATH: '/all' }))).toEqual([
       'ATOMIC_EMPLOYER_MATCHES_PATH',
     ]);
   });
 
   it('keeps a codec server that asks for no token on this machine', () => {
-    expect(readCodecSettings({ HOST: '0.0.0.0' }).codec.host).toBe('127.0.0.1');
-    expect(readCodecSettings({ HOST: '0.0.0.0', CODEC_TOKEN: 'long-enough' }).codec.host).toBe('0.0.0.0');
+    expect(codecSchema.read({ HOST: '0.0.0.0' }).codec.host).toBe('127.0.0.1');
+    expect(codecSchema.read({ HOST: '0.0.0.0', CODEC_TOKEN: 'long-enough' }).codec.host).toBe('0.0.0.0');
     const jwt = {
       CODEC_JWKS_URL: 'https://login.example.com/jwks',
       CODEC_ISSUER: 'https://login.example.com/',
       CODEC_AUDIENCE: 'ui',
     };
-    expect(readCodecSettings({ HOST: '0.0.0.0', ...jwt }).codec.host).toBe('0.0.0.0');
-    expect(wrong(() => readCodecSettings({ CODEC_ISSUER: 'https://login.example.com/' }))).toEqual([
+    expect(codecSchema.read({ HOST: '0.0.0.0', ...jwt }).codec.host).toBe('0.0.0.0');
+    expect(wrong(() => codecSchema.read({ CODEC_ISSUER: 'https://login.example.com/' }))).toEqual([
       'CODEC_AUDIENCE',
       'CODEC_JWKS_URL',
     ]);
   });
 
   it('simulates the providers until all credentials of a real one are there', () => {
-    expect(readLocalSettings({})).toMatchObject({ plaid: undefined, atomic: undefined });
-    expect(wrong(() => readLocalSettings({ PLAID_SECRET: 'x' }))).toEqual(['PLAID_CLIENT_ID']);
-    expect(readLocalSettings(worker).atomic?.apiKey.reveal()).toBe('atomic-key');
+    expect(localSchema.read({})).toMatchObject({ plaid: undefined, atomic: undefined });
+    expect(wrong(() => localSchema.read({ PLAID_SECRET: 'x' }))).toEqual(['PLAID_CLIENT_ID']);
+    expect(localSchema.read(worker).atomic?.apiKey.reveal()).toBe('atomic-key');
     const atomicAlone = { ATOMIC_API_KEY: 'k', ATOMIC_API_SECRET: 's' };
-    expect(wrong(() => readLocalSettings(atomicAlone))).toEqual(['PLAID_CLIENT_ID']);
+    expect(wrong(() => localSchema.read(atomicAlone))).toEqual(['PLAID_CLIENT_ID']);
   });
 });
 
@@ -275,7 +268,7 @@ describe('a secret', () => {
 
   it('stays hidden in the settings of every process', () => {
     const env = { ...api, ...worker, PLAID_SECRET: CANARY, API_KEYS: CANARY, ATOMIC_API_SECRET: CANARY };
-    for (const settings of [readApiSettings(env), readWorkerSettings(env), readLocalSettings(env)]) {
+    for (const settings of [apiSchema.read(env), workerSchema.read(env), localSchema.read(env)]) {
       expect(inspect(settings, { depth: 9 }) + JSON.stringify(settings)).not.toContain(CANARY);
     }
   });
@@ -296,7 +289,7 @@ describe('a secret in a file', () => {
 
   it('is read without the newline at its end', async () => {
     const { PLAID_SECRET: _, ...others } = api;
-    const settings = readApiSettings({ ...others, PLAID_SECRET_FILE: await fileOf('from-a-file\n') });
+    const settings = apiSchema.read({ ...others, PLAID_SECRET_FILE: await fileOf('from-a-file\n') });
     expect(settings.plaid.secret.reveal()).toBe('from-a-file');
   });
 
@@ -321,7 +314,7 @@ describe('a secret in a file', () => {
       'PLAID_SECRET',
       'SEALING_KEYS',
     ]);
-    const place = readApiSettings({ ...api, TEMPORAL_API_KEY_FILE: await fileOf('temporal-key\n') }).temporal;
+    const place = apiSchema.read({ ...api, TEMPORAL_API_KEY_FILE: await fileOf('temporal-key\n') }).temporal;
     expect(place.connectConfig.connectionOptions.apiKey).toBe('temporal-key');
   });
 
@@ -332,7 +325,7 @@ describe('a secret in a file', () => {
       [{ PLAID_SECRET: '', PLAID_SECRET_FILE: `${file}-gone` }, 'cannot be read from PLAID_SECRET_FILE'],
       [{ PLAID_SECRET: '', PLAID_SECRET_FILE: await fileOf('\n') }, 'cannot be read from PLAID_SECRET_FILE'],
     ] as const) {
-      const problems = problemsOf(() => readApiSettings({ ...api, ...env }));
+      const problems = problemsOf(() => apiSchema.read({ ...api, ...env }));
       expect(problems).toMatchObject([{ name: 'PLAID_SECRET', what: expect.stringContaining(what) }]);
       expect(JSON.stringify(problems)).not.toContain(CANARY);
     }
@@ -341,7 +334,7 @@ describe('a secret in a file', () => {
 
 describe('Temporal', () => {
   const tlsOf = (env: object) =>
-    readApiSettings({ ...api, ...env }).temporal.connectConfig.connectionOptions.tls;
+    apiSchema.read({ ...api, ...env }).temporal.connectConfig.connectionOptions.tls;
 
   it.each(['TRUE', 'True', 'true', '1'])('is spoken to over TLS with TEMPORAL_TLS=%s', (value) => {
     expect(tlsOf({ TEMPORAL_TLS: value, TEMPORAL_API_KEY: 'key' })).toBeTruthy();
@@ -354,25 +347,25 @@ describe('Temporal', () => {
 
 describe('a value', () => {
   it.each(['"8-characters"', "'8-characters'"])('is refused in quotes: %s', (value) => {
-    expect(wrong(() => readApiSettings({ ...api, PLAID_SECRET: value }))).toEqual(['PLAID_SECRET']);
-    expect(wrong(() => readApiSettings({ ...api, TEMPORAL_ADDRESS: value }))).toEqual(['TEMPORAL_ADDRESS']);
+    expect(wrong(() => apiSchema.read({ ...api, PLAID_SECRET: value }))).toEqual(['PLAID_SECRET']);
+    expect(wrong(() => apiSchema.read({ ...api, TEMPORAL_ADDRESS: value }))).toEqual(['TEMPORAL_ADDRESS']);
   });
 });
 
 describe('the proxies that are trusted', () => {
   it.each(['true', '1', 'proxy.example.com', '10.0.0.0/33', '10.0.0'])('are not %s', (value) => {
-    const problems = problemsOf(() => readApiSettings({ ...api, TRUST_PROXY: value }));
+    const problems = problemsOf(() => apiSchema.read({ ...api, TRUST_PROXY: value }));
     expect(problems.map(({ name }) => name)).toEqual(['TRUST_PROXY']);
   });
 
   it.each(['10.1.2.3', '10.0.0.0/8,::1', 'loopback'])('can be %s', (value) => {
-    expect(readApiSettings({ ...api, TRUST_PROXY: value }).http.trustProxy).toEqual(value.split(','));
+    expect(apiSchema.read({ ...api, TRUST_PROXY: value }).http.trustProxy).toEqual(value.split(','));
   });
 });
 
 describe('what Plaid Link shows and asks for', () => {
   it('is English, for the United States, with half a year of history, unless it is set', () => {
-    const { plaid } = readApiSettings(api);
+    const { plaid } = apiSchema.read(api);
     expect(plaid.link).toEqual({
       clientName: undefined,
       redirectUri: undefined,
@@ -392,7 +385,7 @@ describe('what Plaid Link shows and asks for', () => {
     ['PLAID_REDIRECT_URI', 'app.example.com'],
     ['PLAID_PROCESSOR_PERMISSIONS', 'auth'],
   ])('is not taken from a wrong %s', (name, value) => {
-    expect(wrong(() => readApiSettings({ ...api, [name]: value }))).toEqual([name]);
+    expect(wrong(() => apiSchema.read({ ...api, [name]: value }))).toEqual([name]);
   });
 });
 

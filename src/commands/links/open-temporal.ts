@@ -5,7 +5,7 @@ import type { KeyRing } from '../../encryption/key-ring';
 
 import { createPayloadReader, type PayloadReader } from '../../operator/links/payload-reader';
 import { keyRingOf } from '../../process/wiring';
-import type { TemporalSettings } from '../../settings/types';
+import type { TemporalSettings } from '../../settings/schemas';
 import { connectTemporal } from '../../temporal/connection';
 
 /** What the operator's commands reach Temporal with. Who opens it closes the connection. */

@@ -3,8 +3,7 @@ import pino from 'pino';
 import { SafeError } from '../../contract/safe-error';
 import { LinkClient } from '../../link-client/link-client';
 import { runEntry } from '../../process/run-entry';
-import { readLinksSettings } from '../../settings/read-settings';
-import type { LinksSettings } from '../../settings/types';
+import { type LinksSettings, linksSchema } from '../../settings/schemas';
 import { EXIT } from './exit-codes';
 import { type OperatorTemporal, openTemporal } from './open-temporal';
 import { printJson } from './output';
@@ -26,7 +25,7 @@ export function runLinksCommand(
 ): Promise<void> {
   return runEntry({
     name: 'links',
-    readSettings: readLinksSettings,
+    readSettings: linksSchema.read,
     logLevel: 'error',
     logTo: pino.destination(2),
     async start({ settings, logger }) {

@@ -7,7 +7,7 @@ import { bundleWorkflowCode, NativeConnection } from '@temporalio/worker';
 import pino from 'pino';
 import type { LinkView } from '../../../src/contract/schemas';
 import { failureConverterPath } from '../../../src/encryption/data-converter';
-import { readWorkerSettings } from '../../../src/settings/read-settings';
+import { workerSchema } from '../../../src/settings/schemas';
 import { connectTemporal } from '../../../src/temporal/connection';
 import { type RunningWorker, startWorker } from '../../../src/worker/start-worker';
 import {
@@ -100,7 +100,7 @@ export async function startRollout(): Promise<Rollout> {
   return {
     world,
     async deploy(buildId, code = 'present') {
-      const { work } = readWorkerSettings({
+      const { work } = workerSchema.read({
         ENCRYPTION_KEYS: encryptionKeys,
         PLAID_CLIENT_ID: 'client',
         PLAID_SECRET: 'plaid-secret',
