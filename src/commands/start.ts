@@ -85,21 +85,32 @@ function savedQueries({ uiUrl, namespace }: LocalStack): string[] {
 }
 
 /** Commands to paste into a shell. */
-function session({ apiUrl, publicUrl, shownApiKey, providers }: LocalStack): string[] {
+function session({ apiUrl, shownApiKey, providers }: LocalStack): string[] {
   const json = "-H 'Content-Type: application/json'";
-  const { plaidSimulator } = providers;
-  const item = JSON.stringify({ userId: 'alice', webhook: `${publicUrl}/webhooks/plaid/alice` });
-  const token = plaidSimulator
-    ? `TOKEN=$(curl -s ${plaidSimulator.url}/_control/createPublicToken ${json} -d '${item}' | sed 's/.*"publicToken":"\\([^"]*\\)".*/\\1/')`
-    : "TOKEN='<the public token that Plaid Link gives>'";
+  const part = (name: string, path: string) =>
+    `  ${name}=$(node -p 'JSON.parse(process.argv[1]).${path}' "$DONE")`;
+  const tokens = providers.plaidSimulator
+    ? [
+        `  DONE=$(curl -s ${apiUrl}${DEMO_URL}/simulated-link ${json} \\`,
+        `    -d '{"userId":"alice","bank":"First Platypus Bank"}')`,
+        part('TOKEN', 'publicToken'),
+        part('ACCOUNT', 'metadata.accounts[0].id'),
+      ]
+    : [
+        "  TOKEN='<the public token that Plaid Link gives, or npm run sandbox-token>'",
+        "  ACCOUNT='<the id of the account that was chosen in Link>'",
+      ];
   return [
     'Try it:',
     '',
     `  AUTH='Authorization: Bearer ${shownApiKey ?? '<one of API_KEYS>'}'`,
-    `  ${token}`,
-    `  curl -s ${apiUrl}/v1/links -H "$AUTH" ${json} \\`,
-    '    -d \'{"userId":"alice","publicToken":"\'$TOKEN\'","jobs":["employer-classification","recurrence-detection"]}\'',
-    `  curl -s "${apiUrl}/v1/links/alice/jobs/employer-classification?waitSeconds=30" -H "$AUTH"`,
+    ...tokens,
+    `  curl -s ${apiUrl}/v1/links -H "$AUTH" ${json} -d '{`,
+    '    "userId": "alice", "publicToken": "\'$TOKEN\'", "accountId": "\'$ACCOUNT\'",',
+    '    "jobs": ["employer-classification", "recurrence-detection"]',
+    "  }'",
+    `  curl -s "${apiUrl}/v1/links/alice/jobs/employer-classification?waitSeconds=30" \\`,
+    '    -H "$AUTH"',
     `  curl -s "${apiUrl}/v1/links/alice" -H "$AUTH"`,
     `  curl -s -X DELETE "${apiUrl}/v1/links/alice?waitSeconds=30" -H "$AUTH"`,
     '',

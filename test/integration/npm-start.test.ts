@@ -1,5 +1,12 @@
 import { SAVED_QUERIES } from '../../src/operator/links/saved-queries';
-import { NpmStart } from '../support/npm-start';
+import {
+  bashSession,
+  browserSession,
+  checkAnswer,
+  expectedStatuses,
+  httpExamples,
+} from '../support/http-examples';
+import { NpmStart, type Ran } from '../support/npm-start';
 
 jest.setTimeout(180_000);
 
@@ -23,6 +30,11 @@ async function link(userId: string): Promise<void> {
   const { publicToken } = session.body as { publicToken: string };
   const request = { userId, publicToken, jobs: ['employer-classification'] };
   expect(await started.api('POST', '/demo/api/v1/links', request)).toMatchObject({ status: 202 });
+}
+
+/** Of each answer that a session of bash got. */
+function statusesOf({ output }: Ran): string[] {
+  return [...output.matchAll(/^(\d{3}) [A-Z]+ http/gm)].map(([, status = '']) => status);
 }
 
 describe('npm start', () => {
@@ -85,6 +97,41 @@ describe('npm start', () => {
     expect(policy).toContain("script-src 'self';");
     expect(policy).not.toMatch(/unsafe|https?:|\*/);
     expect(await response.text()).not.toContain('dev-key-for-this-machine');
+  });
+
+  it('does what docs/http.md says and what it prints, example by example', async () => {
+    const examples = await httpExamples();
+    const of = (language: string) =>
+      examples.filter((one) => one.language === language).map(({ code }) => code);
+    const [sh, json, html, js] = [of('sh'), of('json'), of('html'), of('js')];
+    // An example in another language, or a second page, is one that nothing here runs.
+    expect(sh.length + json.length + html.length + js.length).toBe(examples.length);
+    expect([html.length, js.length]).toEqual([1, 1]);
+    json.forEach(checkAnswer);
+
+    const files = { folder: started.folder, userId: 'docs-bob' };
+    const session = await browserSession({ html: html.join(''), js: js.join('') }, files);
+    const [, printed = ''] = started.printed.split('Try it:');
+    const [shell, browser, tried] = await Promise.all([
+      started.runProgram('bash', ['-c', bashSession(sh, started.url).replaceAll('alice', 'docs-alice')]),
+      started.runProgram(process.execPath, [session], { API: started.url }),
+      started.runProgram('bash', [
+        '-c',
+        bashSession([printed], started.url).replaceAll('alice', 'tried-alice'),
+      ]),
+    ]);
+    const expected = sh.flatMap(expectedStatuses);
+    const begun = statusesOf(shell).map((status, index) => status.slice(0, expected[index]?.length));
+    expect(shell.code === 0 ? begun : shell.output).toEqual(expected);
+    expect(tried.code === 0 ? statusesOf(tried) : tried.output).toEqual(['200', '202', '200', '200', '200']);
+    expect(browser).toMatchObject({ code: 0 });
+    expect(JSON.parse(browser.output)).toMatchObject([
+      { linkToken: expect.any(String) },
+      { userId: 'docs-bob', state: 'exchanging' },
+      { job: 'employer-classification', state: 'completed', result: expect.any(Array) },
+      { linkToken: expect.any(String) },
+      { userId: 'docs-bob' },
+    ]);
   });
 
   it('prints the lists of links that operators look at, as links into the Temporal UI', async () => {

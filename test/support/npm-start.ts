@@ -19,6 +19,7 @@ export class NpmStart {
   readonly #env: Record<string, string>;
   #child: ChildProcess | undefined;
   #exited: Promise<Ran> | undefined;
+  #printed = '';
 
   static async make(): Promise<NpmStart> {
     const folder = await mkdtemp(path.join(tmpdir(), 'processor-link-start-'));
@@ -44,15 +45,28 @@ export class NpmStart {
     return ended(this.#spawn(command, args, env));
   }
 
+  /** Runs another program in the same folder, to its end. */
+  async runProgram(file: string, args: readonly string[], env: Record<string, string> = {}): Promise<Ran> {
+    const { PATH = '', ...rest } = this.#env;
+    return ended(
+      spawn(file, args, {
+        cwd: this.folder,
+        env: { ...rest, PATH: `${path.dirname(process.execPath)}:${PATH}`, ...env },
+      }),
+    );
+  }
+
   /** Resolves once it takes requests. */
   async start(): Promise<void> {
     const child = this.#spawn('start', [], {});
     const exited = ended(child);
     this.#child = child;
     this.#exited = exited;
+    this.#printed = '';
     const ready = new Promise<void>((resolve) => {
       child.stdout?.on('data', (chunk: Buffer) => {
-        if (chunk.toString().includes('Try it:')) resolve();
+        this.#printed += chunk.toString();
+        if (this.#printed.includes('Try it:')) resolve();
       });
     });
     const early = exited.then(({ output }) => {
@@ -60,6 +74,11 @@ export class NpmStart {
     });
     await Promise.race([ready, early]);
     early.catch(() => undefined);
+  }
+
+  /** What the one that runs has printed so far. */
+  get printed(): string {
+    return this.#printed;
   }
 
   /** Resolves with all that it has printed. */
