@@ -1,5 +1,5 @@
 /** `npm run api`: the HTTP API, a process of its own. */
-import { encryptedPayloadCounter } from '../process/encryption-metrics';
+import { encryptedPayloadCounter, gaugeKeys } from '../process/encryption-metrics';
 import { plaidKeyFile } from '../process/plaid-key-file';
 import { processMetrics } from '../process/process-metrics';
 import { measureProviders } from '../process/provider-metrics';
@@ -21,6 +21,7 @@ const entry: Entry<ApiSettings> = {
     const keyRing = await keyRingOf(settings.temporal, logger);
     const connection = await connectTemporal({ connectConfig });
     const metrics = processMetrics();
+    gaugeKeys(metrics, keyRing);
     const tracing = startTracing({ endpoint: settings.otlpEndpoint, part: 'api', logger });
     const watch = watchBoth(traceProviders, measureProviders(metrics));
     const api = await startApi({

@@ -1,7 +1,6 @@
 /** `npm run demo`: the main job from nothing, over real HTTP, shown as it happens. `--keep` leaves all running. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import pino from 'pino';
 import { JOBS } from '../contract/jobs';
 import { DEFAULT_TASK_QUEUE, workflowIdOf } from '../contract/names';
@@ -10,6 +9,7 @@ import { type LocalStack, startLocalStack } from '../local/stack';
 import { type Entry, runEntry } from '../process/run-entry';
 import { StartError } from '../process/start-error';
 import { type LocalSettings, localSchema } from '../settings/schemas';
+import { readCommandLine } from './command-line';
 import { resultTable } from './demo/result-table';
 import { styleFor, Timeline } from './demo/timeline';
 
@@ -222,12 +222,7 @@ function kept(stack: LocalStack): string {
 }
 
 function readArguments(): { keep: boolean } {
-  try {
-    const { values } = parseArgs({ options: { keep: { type: 'boolean', default: false } } });
-    return { keep: values.keep };
-  } catch {
-    throw new StartError('Unknown argument. The only one is --keep: leave all running until Ctrl-C.');
-  }
+  return readCommandLine({ options: { keep: { type: 'boolean', default: false } } }).values;
 }
 
 void runEntry(entry);

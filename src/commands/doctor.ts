@@ -1,5 +1,4 @@
 /** `npm run doctor`: proves every prerequisite live, and says how to fix what is missing. Exit code 0 when all is well, else 1. */
-import { parseArgs } from 'node:util';
 import pino from 'pino';
 import type { Check } from '../operator/doctor/check';
 import { examine, SETTINGS_CHECK } from '../operator/doctor/doctor';
@@ -8,20 +7,13 @@ import { readEnvironment, runEntry } from '../process/run-entry';
 import { atomicOf, plaidOf } from '../process/wiring';
 import { type DoctorSettings, doctorSchema } from '../settings/schemas';
 import { SettingsError } from '../settings/settings-error';
+import { orSayWhatIsWrong, readCommandLine } from './command-line';
 import { openTemporal } from './links/open-temporal';
 import { printJson, say, wrapped } from './links/output';
 
-const values = readArguments();
-
-function readArguments(): { json: boolean } {
-  try {
-    return parseArgs({ options: { json: { type: 'boolean', default: false } } }).values;
-  } catch (error) {
-    say(error instanceof Error ? error.message : String(error));
-    say('Usage: npm run doctor [-- --json]');
-    process.exit(1);
-  }
-}
+const { values } = orSayWhatIsWrong('doctor', 'Usage: npm run doctor [-- --json]\n', () =>
+  readCommandLine({ options: { json: { type: 'boolean', default: false } } }),
+);
 
 function report(checks: readonly Check[]): void {
   if (values.json) printJson({ checks });
@@ -52,7 +44,7 @@ async function run(): Promise<void> {
     logTo: pino.destination(2),
     async start({ settings, logger }) {
       const { connectConfig } = settings.temporal;
-      const { connection, client, namespace, taskQueue, read } = await openTemporal(
+      const { connection, client, namespace, taskQueue, keyRing, read } = await openTemporal(
         settings.temporal,
         logger,
       );
@@ -70,6 +62,7 @@ async function run(): Promise<void> {
             },
             client: client.workflow,
             read,
+            keysDigest: keyRing.digest,
             resultOverdueAfterMs: settings.resultOverdueAfterMs,
             plaid: settings.plaid && { calls: plaidOf(settings.plaid), baseUrl: settings.plaid.baseUrl },
             atomic: settings.atomic && atomicOf(settings.atomic),

@@ -1,6 +1,5 @@
 /** `npm run keys`: makes keys, lists them, says how to change them over, and which ones links still need. */
 import { randomBytes } from 'node:crypto';
-import { parseArgs } from 'node:util';
 import pino from 'pino';
 import { makeKey } from '../encryption/development-key';
 import type { KeyRing } from '../encryption/key-ring';
@@ -11,6 +10,7 @@ import { StartError } from '../process/start-error';
 import { keyRingOf } from '../process/wiring';
 import { type KeysSettings, keysSchema } from '../settings/schemas';
 import { connectTemporal } from '../temporal/connection';
+import { orSayWhatIsWrong, readCommandLine } from './command-line';
 import { type KeyList, keyTable, missingKeys } from './keys/key-table';
 import { encryptionRotation, sealingRotation } from './keys/rotation-steps';
 
@@ -135,31 +135,27 @@ function report(list: KeyList, closed: boolean): void {
 }
 
 function readCommand(): Command | undefined {
-  try {
-    const { positionals, values } = parseArgs({
-      allowPositionals: true,
-      options: {
-        closed: { type: 'boolean', default: false },
-        sealing: { type: 'boolean', default: false },
-      },
-    });
-    const { closed, sealing } = values;
-    const [name, id, ...rest] = positionals;
-    if (rest.length > 0 || (id !== undefined && name !== 'new')) return undefined;
-    switch (name) {
-      case 'new':
-        return { name, id: id ?? newId(), sealing };
-      case 'rotate':
-        return { name, sealing };
-      case 'list':
-        return { name };
-      case 'status':
-        return { name, closed };
-      default:
-        return undefined;
-    }
-  } catch {
-    return undefined;
+  const { positionals, values } = readCommandLine({
+    allowPositionals: true,
+    options: {
+      closed: { type: 'boolean', default: false },
+      sealing: { type: 'boolean', default: false },
+    },
+  });
+  const { closed, sealing } = values;
+  const [name, id, ...rest] = positionals;
+  if (rest.length > 0 || (id !== undefined && name !== 'new')) return undefined;
+  switch (name) {
+    case 'new':
+      return { name, id: id ?? newId(), sealing };
+    case 'rotate':
+      return { name, sealing };
+    case 'list':
+      return { name };
+    case 'status':
+      return { name, closed };
+    default:
+      return undefined;
   }
 }
 
@@ -179,7 +175,7 @@ async function run(command: Command): Promise<void> {
   }
 }
 
-const command = readCommand();
+const command = orSayWhatIsWrong('keys', USAGE, readCommand);
 if (command) {
   void run(command);
 } else {

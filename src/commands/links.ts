@@ -1,5 +1,5 @@
 /** `npm run links`: finds, explains and repairs links, one or many. */
-import { StartError } from '../process/start-error';
+import { orSayWhatIsWrong } from './command-line';
 import { act } from './links/act';
 import { ACTIONS } from './links/actions';
 import { readArguments, readImportArguments } from './links/arguments';
@@ -32,14 +32,8 @@ function run(name: string | undefined, args: readonly string[]): Promise<void> |
   return action && act(action, readArguments(args));
 }
 
-try {
-  const running = run(process.argv[2], process.argv.slice(3));
-  if (!running) {
-    process.stderr.write(USAGE);
-    process.exitCode = EXIT.failed;
-  }
-} catch (error) {
-  if (!(error instanceof StartError)) throw error;
-  process.stderr.write(`links: ${error.message}\n`);
+const running = orSayWhatIsWrong('links', '', () => run(process.argv[2], process.argv.slice(3)));
+if (!running) {
+  process.stderr.write(USAGE);
   process.exitCode = EXIT.failed;
 }

@@ -4,7 +4,7 @@ import type { NativeConnection } from '@temporalio/worker';
 import { createProbeApp } from '../http/server/probes';
 import { HttpProblem } from '../http/server/problems';
 import { problemsAtStart } from '../operator/doctor/at-start';
-import { encryptedPayloadCounter } from '../process/encryption-metrics';
+import { encryptedPayloadCounter, gaugeKeys } from '../process/encryption-metrics';
 import { keepSearchAttributes } from '../process/keep-search-attributes';
 import { listenOn } from '../process/listen';
 import { processMetrics } from '../process/process-metrics';
@@ -31,6 +31,7 @@ const entry: Entry<WorkerSettings> = {
     const keyRing = await keyRingOf(temporal, logger);
     const runtime = await installRuntime({ logger, otlpEndpoint: work.otlpEndpoint });
     const metrics = processMetrics({ more: runtime.readMetrics, buildId: work.deployment?.buildId });
+    gaugeKeys(metrics, keyRing);
     const refusals = new KeyRefusals();
     const tracing = startTracing({ endpoint: work.otlpEndpoint, part: 'worker', logger });
     const measured = watchBoth(measureProviders(metrics), refusals.watch);

@@ -1,4 +1,4 @@
-import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
+import { createHash, createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import { inspect } from 'node:util';
 import { SafeError } from '../contract/safe-error';
 
@@ -60,6 +60,14 @@ export class KeyRing {
   /** The encrypting key for one purpose. */
   primaryKey(purpose: KeyPurpose): KeyObject {
     return this.key(this.primaryId, purpose);
+  }
+
+  /** Eight hex digits that are the same for rings of the same keys, in whatever order. They say nothing of the keys. */
+  get digest(): string {
+    const digests = [...this.#keys].map(([id, { fingerprint }]) =>
+      createHmac('sha256', fingerprint).update(`key ring/${id}`).digest('hex'),
+    );
+    return createHash('sha256').update(digests.toSorted().join()).digest('hex').slice(0, 8);
   }
 
   toJSON(): { keyIds: string[] } {

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { API_SCOPES } from '../contract/scopes';
-import { encryptedPayloadCounter } from '../process/encryption-metrics';
+import { encryptedPayloadCounter, gaugeKeys } from '../process/encryption-metrics';
 import { keepSearchAttributes } from '../process/keep-search-attributes';
 import { urlOf } from '../process/listen';
 import { processMetrics } from '../process/process-metrics';
@@ -98,6 +98,7 @@ async function start(
   const tracing = startTracing({ endpoint: work.otlpEndpoint, part: 'local', logger });
   undo.push(tracing.stop);
   const watched = watchBoth(traceProviders, measureProviders(metrics));
+  gaugeKeys(metrics, keyRing);
   const onPayloadEncrypted = encryptedPayloadCounter(metrics);
 
   const apiPort = await claimOwnPort(http.host, ports.api, 'PORT');

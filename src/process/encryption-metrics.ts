@@ -1,4 +1,5 @@
-import { Counter, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { KeyRing } from '../encryption/key-ring';
 
 /** Counts payloads by the key of `ENCRYPTION_KEYS` that they are encrypted under, so that its budget can be watched. */
 export function encryptedPayloadCounter(registry: Registry): (keyId: string) => void {
@@ -9,4 +10,15 @@ export function encryptedPayloadCounter(registry: Registry): (keyId: string) => 
     registers: [registry],
   });
   return (keyId) => payloads.inc({ key_id: keyId });
+}
+
+/** Says which keys the process has: all processes should have the same. */
+export function gaugeKeys(registry: Registry, { ids, digest }: KeyRing): void {
+  const keys = new Gauge({
+    name: 'processor_link_encryption_keys_info',
+    help: 'Always 1; its labels name the keys in ENCRYPTION_KEYS, the first one encrypts, and tell them from others.',
+    labelNames: ['key_ids', 'digest'],
+    registers: [registry],
+  });
+  keys.set({ key_ids: ids.join(','), digest }, 1);
 }

@@ -5,6 +5,7 @@ import { drain } from '../http/server/drain';
 import type { AuditLog } from '../logging/audit-log';
 import type { Logger } from '../logging/logger';
 import type { CodecServerSettings } from '../settings/schemas';
+import { gaugeKeys } from './encryption-metrics';
 import { listenOn } from './listen';
 import { processMetrics } from './process-metrics';
 import type { Running } from './run-entry';
@@ -24,6 +25,8 @@ export async function startCodec({
   audit: AuditLog;
 }): Promise<Running & { url: string }> {
   const { tokens, jwt, uiOrigins, host, port } = settings;
+  const metrics = processMetrics();
+  gaugeKeys(metrics, keyRing);
   const isOpen = tokens.length === 0 && !jwt;
   const app = createCodecApp({
     codec: createNamedPayloadCodec({ keyRing, namespace }),
@@ -47,7 +50,7 @@ export async function startCodec({
     allowedOrigins: uiOrigins,
     logger,
     audit,
-    metrics: processMetrics(),
+    metrics,
   });
   const url = await listenOn(app, { host, port, variable: 'CODEC_PORT' });
   if (isOpen) logger.warn({ url }, 'codec server without CODEC_TOKEN or CODEC_JWKS_URL: on loopback alone');

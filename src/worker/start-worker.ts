@@ -20,6 +20,7 @@ import type { Atomic, Plaid } from '../providers/types';
 import type { WorkSettings } from '../settings/schemas';
 import { requestIdIn, servedRequestId, servingRequest } from '../temporal/request-id';
 import { UserRuns } from '../temporal/user-runs';
+import { workerIdentity } from '../temporal/worker-identity';
 import { traceSteps } from '../tracing/trace-steps';
 import { workerCapacity } from './capacity';
 import { workflowBundle } from './workflow-bundle';
@@ -66,6 +67,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     connection,
     namespace,
     taskQueue,
+    identity: workerIdentity(keyRing.digest),
     workflowBundle: await (options.bundle ?? loadWorkflows(logger)),
     activities: {
       ...createErasureActivities(new UserRuns({ connection, namespace })),

@@ -1,56 +1,19 @@
-import { z } from 'zod';
-import { type Service, startService } from '../support/service';
-import type { Environment } from '../support/service-process';
+import type { Service } from '../support/service';
 import { SeverableProxy } from '../support/severable-proxy';
-import { serviceBuild } from '../support/temporal';
-import { type CommandAnswer, runCommand } from './support/run-command';
+import { type Measured, OnCall, type Standing, stuckSchema } from './support/on-call';
+import type { CommandAnswer } from './support/run-command';
 
 jest.setTimeout(180_000);
 
-/** After the fault, on a machine however busy. */
-const NAMED_WITHIN_MS = 60_000;
 const EMPLOYER = 'employer-classification';
 
-const stuckSchema = z.object({
-  links: z.array(
-    z.object({
-      userId: z.string(),
-      code: z.string(),
-      cause: z.string(),
-      move: z.string(),
-      command: z.string(),
-    }),
-  ),
-});
-type Row = z.output<typeof stuckSchema>['links'][number];
-const reportSchema = z.object({
-  checks: z.array(
-    z.object({ name: z.string(), ok: z.boolean(), message: z.string(), fix: z.string().optional() }),
-  ),
-});
-
-/** A fault that stands, and what it is expected to look like. */
-interface Standing {
-  userId: string;
-  row: Partial<Record<keyof Row, unknown>>;
-  /** Checks of the doctor that say so, by name. */
-  checks: Record<string, RegExp>;
-  /** Of the operator's commands, where they are not those of the service. */
-  env?: Environment;
-  /** Ends the cause; what the row's command does not do itself. */
-  mend(): unknown;
-  repaired(): Promise<unknown>;
-}
-
-const measured: Record<string, string | number>[] = [];
-let build: string;
+const measured: Measured[] = [];
+let onCall: OnCall;
 let service: Service;
 
 beforeAll(async () => {
-  build = await serviceBuild();
-  service = await startService({
-    plaid: { userOfWebhookUrl: (url) => /\/webhooks\/plaid\/([^/]+)$/.exec(url)?.[1] },
-  });
+  onCall = await OnCall.start();
+  service = onCall.service;
 });
 afterEach(() => {
   service.atomic.faults.clear();
@@ -60,40 +23,6 @@ afterAll(async () => {
   console.table(measured);
   await service?.close();
 });
-
-const run = (name: 'links' | 'doctor', args: readonly string[], env: Environment = {}) =>
-  runCommand({ build, folder: service.folder, env: { ...service.env, ...env } }, name, args);
-
-async function doctor(env: Environment = {}) {
-  const answer = await run('doctor', ['--json'], env);
-  const { checks } = reportSchema.parse(answer.json());
-  return { seconds: answer.seconds, checks };
-}
-
-/** The row of a user, once `stuck` names it with the code. */
-async function stuck(userId: string, code: unknown, env: Environment = {}) {
-  const endMs = Date.now() + NAMED_WITHIN_MS;
-  for (;;) {
-    const answer = await run('links', ['stuck', '--json'], env);
-    const row = stuckSchema.parse(answer.json()).links.find((link) => link.userId === userId);
-    if (row !== undefined && row.code === code) return { row, seconds: answer.seconds };
-    if (Date.now() > endMs) throw new Error(`${userId} is not stuck by ${code}: ${answer.stdout}`);
-  }
-}
-
-const linked = (userId: string) => service.call.linkWhen(userId, ({ state }) => state === 'linked');
-const unlinked = async (userId: string) => {
-  await service.call.linkWhen(userId, ({ state }) => state === 'unlinked');
-  expect(service.leftovers(userId)).toEqual([]);
-};
-/** Asks for it alone: without a worker, or one that can read the link, there is no view to answer with. */
-const askToUnlink = (userId: string) => service.call.unlink(userId, 0, { deadlineMs: 10_000 });
-
-async function linkedUser(): Promise<{ userId: string; itemId: string }> {
-  const link = await service.link({ jobs: [EMPLOYER] });
-  await linked(link.userId);
-  return link;
-}
 
 const FAULTS: Record<string, () => Promise<Standing>> = {
   'lost webhook': async () => {
@@ -109,7 +38,7 @@ const FAULTS: Record<string, () => Promise<Standing>> = {
       mend: () => {
         service.atomic.webhooks.mode = 'send';
       },
-      repaired: () => linked(userId),
+      repaired: () => onCall.linked(userId),
     };
   },
 
@@ -121,7 +50,7 @@ const FAULTS: Record<string, () => Promise<Standing>> = {
       row: { code: 'provider_unavailable', move: 'atomic' },
       checks: { 'atomic-keys': /HTTP_500/, links: /provider_unavailable/ },
       mend: () => fault.remove(),
-      repaired: () => linked(userId),
+      repaired: () => onCall.linked(userId),
     };
   },
 
@@ -134,24 +63,24 @@ const FAULTS: Record<string, () => Promise<Standing>> = {
       row: { code: 'provider_unavailable', move: 'plaid' },
       checks: { 'plaid-atomicfi': /ACCOUNTS_LIMIT/, links: /provider_unavailable/ },
       mend: () => fault.remove(),
-      repaired: () => linked(userId),
+      repaired: () => onCall.linked(userId),
     };
   },
 
   'DELETE refused': async () => {
-    const { userId } = await linkedUser();
+    const { userId } = await onCall.linkedUser();
     const fault = service.atomic.faults.add({
       operation: 'DELETE /plaid/processor-link',
       times: 'always',
       kind: { status: 422, body: { code: 42201, message: 'no' } },
     });
-    await askToUnlink(userId);
+    await onCall.askToUnlink(userId);
     return {
       userId,
       row: { code: 'provider_rejected', move: 'operator', command: expect.stringContaining('retry') },
       checks: { links: /provider_rejected/ },
       mend: () => fault.remove(),
-      repaired: () => unlinked(userId),
+      repaired: () => onCall.unlinked(userId),
     };
   },
 
@@ -175,47 +104,22 @@ const FAULTS: Record<string, () => Promise<Standing>> = {
 it.each(Object.entries(FAULTS))(
   '%s: named by both commands, and repaired by the one that they name',
   async (fault, inject) => {
-    const { userId, row: expected, checks: expectedChecks, env, mend, repaired } = await inject();
-    const { row, seconds } = await stuck(userId, expected.code, env);
-    expect(row).toMatchObject(expected);
-    const examined = await doctor(env);
-    const said = Object.fromEntries(examined.checks.map(({ name, message }) => [name, message]));
-    expect(said).toMatchObject(
-      Object.fromEntries(
-        Object.entries(expectedChecks).map(([name, words]) => [name, expect.stringMatching(words)]),
-      ),
-    );
-
-    const mendedMs = performance.now();
-    await mend();
-    const [, words] = /^npm run links -- (.*)$/.exec(row.command) ?? [];
-    if (words !== undefined) {
-      const answer = await run('links', words.split(' '), env);
-      expect([answer.code, answer.stderr]).toEqual([0, '']);
-    }
-    await repaired();
-    measured.push({
-      fault,
-      'stuck, s': seconds.toFixed(1),
-      'doctor, s': examined.seconds.toFixed(1),
-      command: row.command.replace(userId, '<userId>'),
-      'repaired, s': ((performance.now() - mendedMs) / 1_000).toFixed(1),
-    });
+    measured.push(await onCall.namesAndRepairs(fault, await inject()));
   },
 );
 
 it('a sign-in that has expired: no move of an operator, and the story says whose', async () => {
-  const { userId, itemId } = await linkedUser();
+  const { userId, itemId } = await onCall.linkedUser();
   await service.plaid.requireLogin(itemId);
   await service.call.linkWhen(userId, ({ state }) => state === 'needs_attention');
-  const answer = await run('links', ['stuck', '--json']);
+  const answer = await onCall.run('links', ['stuck', '--json']);
   expect(stuckSchema.parse(answer.json()).links).toEqual([]);
-  const story = await run('links', ['why', userId]);
+  const story = await onCall.run('links', ['why', userId]);
   expect(story.stdout).toMatch(/waits for its user: sign_in_required/);
-  const examined = await doctor();
+  const examined = await onCall.doctor();
   expect(examined.checks.find(({ name }) => name === 'links')).toMatchObject({ ok: true });
   await service.plaid.repair(itemId);
-  await linked(userId);
+  await onCall.linked(userId);
   measured.push({
     fault: 'sign-in',
     'stuck, s': answer.seconds.toFixed(1),
@@ -234,15 +138,15 @@ it('Temporal away: said by both commands, with a code of its own', async () => {
     expect([code, json()]).toMatchObject([3, { error: { code: 'temporal_unavailable' } }]);
     return seconds;
   };
-  const seconds = await isAway(run('links', ['stuck', '--json'], env));
-  const examined = await doctor(env);
+  const seconds = await isAway(onCall.run('links', ['stuck', '--json'], env));
+  const examined = await onCall.doctor(env);
   expect(examined.checks.find(({ name }) => name === 'temporal')).toMatchObject({
     ok: false,
     message: expect.stringContaining(proxy.address),
   });
   const joinedMs = performance.now();
   await proxy.join();
-  expect((await run('links', ['stuck', '--json'], env)).code).toBe(0);
+  expect((await onCall.run('links', ['stuck', '--json'], env)).code).toBe(0);
   measured.push({
     fault: 'Temporal away',
     'stuck, s': seconds.toFixed(1),

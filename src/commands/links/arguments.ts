@@ -1,7 +1,7 @@
-import { parseArgs } from 'node:util';
 import { isJob, type Job } from '../../contract/jobs';
 import { userIdSchema } from '../../contract/schemas';
 import { StartError } from '../../process/start-error';
+import { readCommandLine } from '../command-line';
 
 /** What follows the name of a command. */
 export interface LinksArguments {
@@ -73,19 +73,15 @@ function paceOf(given: string | undefined, standing: number): number {
 }
 
 function parsed(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        query: { type: 'string' },
-        'dry-run': { type: 'boolean', default: false },
-        yes: { type: 'boolean', default: false },
-        json: { type: 'boolean', default: false },
-        pace: { type: 'string' },
-      },
-    });
-  } catch (error) {
-    throw new StartError(error instanceof Error ? error.message : 'The arguments could not be read.');
-  }
+  return readCommandLine({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      query: { type: 'string' },
+      'dry-run': { type: 'boolean', default: false },
+      yes: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      pace: { type: 'string' },
+    },
+  });
 }

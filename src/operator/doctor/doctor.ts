@@ -2,6 +2,7 @@
 import type { WorkflowClient } from '@temporalio/client';
 import type { Atomic, Plaid } from '../../providers/types';
 import type { PayloadReader } from '../links/payload-reader';
+import { stuckLinks } from '../links/stuck-links';
 import { type Check, fine, wrong } from './check';
 import { askWorker, checkKeys } from './keys-check';
 import { checkAtomic, checkAtomicfi, checkPlaid, DOCTOR_USER } from './provider-checks';
@@ -11,6 +12,7 @@ import {
   checkLinks,
   checkReachable,
   checkWorkers,
+  readPollers,
   type TemporalPlace,
 } from './temporal-checks';
 
@@ -18,6 +20,8 @@ export interface DoctorOptions {
   place: TemporalPlace;
   client: WorkflowClient;
   read: PayloadReader;
+  /** Of the keys of this process. */
+  keysDigest: string;
   resultOverdueAfterMs: number;
   plaid: { calls: Plaid; baseUrl: string } | undefined;
   atomic: Atomic | undefined;
@@ -36,21 +40,28 @@ async function temporalChecks({
   place,
   client,
   read,
+  keysDigest,
   resultOverdueAfterMs,
+  publicUrl,
 }: DoctorOptions): Promise<Check[]> {
   const reachable = await checkReachable(place);
   if (!reachable.ok) return [reachable];
-  const asked = askWorker(client);
-  asked.catch(() => undefined);
+  const [asked, stuck, pollers] = [
+    askWorker(client),
+    stuckLinks({ ...place, read, resultOverdueAfterMs }),
+    readPollers(place),
+  ];
+  // Each is awaited by the checks that it is for.
+  for (const looking of [asked, stuck, pollers]) looking.catch(() => undefined);
   const isAlive = async () => {
     const { kind } = await asked;
     return kind === 'no_link' ? undefined : kind !== 'silent';
   };
   const [cheap, workers, keys, links] = await Promise.all([
     cheapTemporalChecks(place),
-    checkWorkers(place, isAlive),
-    checkKeys(asked),
-    checkLinks(place, { read, resultOverdueAfterMs }),
+    checkWorkers(place, { pollers, isAlive }),
+    checkKeys({ keysDigest, asked, stuck, pollers, publicUrl }),
+    checkLinks(place, stuck),
   ]);
   return [reachable, ...cheap, workers, keys, links];
 }

@@ -1,11 +1,18 @@
-/** Whether the workers have the keys that this process has: each reads what the other encrypts. */
+/** Whether all processes have the same keys. */
 import { QueryNotRegisteredError, type WorkflowClient } from '@temporalio/client';
 import { JOBS } from '../../contract/jobs';
 import { QUERIES, WORKFLOW_TYPE } from '../../contract/names';
 import { UnknownKeyError } from '../../encryption/key-ring';
+import { readWorkerIdentity } from '../../temporal/worker-identity';
+import type { StuckLinks } from '../links/stuck-links';
+import { readMetrics } from './api-metrics';
 import { type Check, check, fine, type Verdict, wrong } from './check';
+import type { Pollers } from './temporal-checks';
 
-const TIMEOUT_MS = 4_500;
+/** Looks at links that stand still too. */
+const TIMEOUT_MS = 8_000;
+/** A worker that is there waits for work a minute at a time. */
+const POLLED_WITHIN_MS = 75_000;
 const ANSWER_WITHIN_MS = 2_500;
 
 /** What a worker said to a question about a link: nothing, where no link is there to ask about. */
@@ -49,15 +56,43 @@ async function askAbout(client: WorkflowClient, workflowId: string, runId: strin
   }
 }
 
-export function checkKeys(asked: Promise<WorkerAnswer>): Promise<Check> {
+export interface KeysSeen {
+  /** Of the keys of this process. */
+  keysDigest: string;
+  asked: Promise<WorkerAnswer>;
+  stuck: Promise<StuckLinks>;
+  pollers: Promise<Pollers>;
+  publicUrl: string;
+}
+
+/** Whether all processes have the same keys: workers by what they call themselves, the API by its metrics. */
+export function checkKeys({ keysDigest, asked, stuck, pollers, publicUrl }: KeysSeen): Promise<Check> {
   const fix = 'Give all processes the same ENCRYPTION_KEYS, and restart them; see npm run keys -- status';
   const look = async (): Promise<Verdict> => {
-    const answer = await asked;
+    const [answer, { rows }, workers, apiDigest] = await Promise.all([
+      asked,
+      stuck,
+      pollers,
+      keysDigestOf(publicUrl),
+    ]);
+    const lacking = new Set(rows.flatMap(({ code, cause }) => (code === 'key_missing' ? cause : [])));
+    if (lacking.size > 0) return wrong([...lacking].join(' '), fix);
+    const others = [
+      ...workersOfOtherKeys(workers, keysDigest).map((worker) => `the worker ${worker}`),
+      ...(apiDigest === undefined || apiDigest === keysDigest ? [] : [`the API at ${publicUrl}`]),
+    ];
+    if (others.length > 0) {
+      const message = `Other keys than this process: ${others.join(', ')}. A worker that has just stopped is among them for a minute.`;
+      return wrong(message, fix);
+    }
     switch (answer.kind) {
       case 'no_link':
-        return fine('Not proved: no link is there to try it with.');
       case 'answered':
-        return fine('The workers and this process have the same keys.');
+        return fine(
+          apiDigest === undefined
+            ? 'The workers and this process have the same keys; the API did not say.'
+            : 'The API, the workers and this process have the same keys.',
+        );
       case 'silent':
         return wrong('No worker has answered about the newest link.', 'See workers and links.');
       case 'lacks_key':
@@ -70,4 +105,19 @@ export function checkKeys(asked: Promise<WorkerAnswer>): Promise<Check> {
     }
   };
   return check('keys', look, { timeoutMs: TIMEOUT_MS, fix });
+}
+
+function workersOfOtherKeys({ forLinks, forSteps }: Pollers, keysDigest: string): string[] {
+  const sinceMs = Date.now() - POLLED_WITHIN_MS;
+  const polling = [...forLinks, ...forSteps].filter(({ polledMs }) => polledMs >= sinceMs);
+  return [...new Set(polling.map(({ identity }) => identity))].flatMap((identity) => {
+    const read = readWorkerIdentity(identity);
+    return read === undefined || read.keysDigest === keysDigest ? [] : read.worker;
+  });
+}
+
+/** As the API says it; undefined where it cannot be asked. */
+async function keysDigestOf(publicUrl: string): Promise<string | undefined> {
+  const text = await readMetrics(publicUrl);
+  return /^processor_link_encryption_keys_info\{[^}]*digest="([0-9a-f]+)"/m.exec(text ?? '')?.[1];
 }

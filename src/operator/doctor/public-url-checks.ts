@@ -2,6 +2,7 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ATOMIC_SIGNATURE_HEADER } from '../../contract/names';
+import { readMetrics } from './api-metrics';
 import { type Check, check, fine, type Verdict, wrong } from './check';
 
 const TIMEOUT_MS = 4_500;
@@ -80,15 +81,10 @@ export async function watchPlaidWebhooks(publicUrl: string): Promise<() => Promi
 
 /** Those whose signature was right: whether they were of use is another thing. */
 async function plaidWebhooks(publicUrl: string): Promise<number | undefined> {
-  try {
-    const response = await fetch(`${publicUrl}/metrics`, { signal: AbortSignal.timeout(CALL_TIMEOUT_MS) });
-    const text = await response.text();
-    if (!response.ok || !text.includes('processor_link_')) return undefined;
-    const lines = text.matchAll(/^processor_link_webhooks_total\{([^}]*provider="plaid"[^}]*)\} (\d+)/gm);
-    return [...lines]
-      .filter(([, labels = '']) => /outcome="(ignored|delivered|no_open_link)"/.test(labels))
-      .reduce((sum, [, , count]) => sum + Number(count), 0);
-  } catch {
-    return undefined;
-  }
+  const text = await readMetrics(publicUrl);
+  if (text === undefined) return undefined;
+  const lines = text.matchAll(/^processor_link_webhooks_total\{([^}]*provider="plaid"[^}]*)\} (\d+)/gm);
+  return [...lines]
+    .filter(([, labels = '']) => /outcome="(ignored|delivered|no_open_link)"/.test(labels))
+    .reduce((sum, [, , count]) => sum + Number(count), 0);
 }

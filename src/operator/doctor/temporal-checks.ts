@@ -4,8 +4,8 @@ import { temporal } from '@temporalio/proto';
 import { SEARCH_ATTRIBUTE_TYPES } from '../../contract/names';
 import { GRPC_STATUS } from '../../temporal/grpc-status';
 import { countReportedProblems } from '../links/open-links';
-import type { PayloadReader } from '../links/payload-reader';
-import { type StuckLinks, stuckLinks } from '../links/stuck-links';
+import type { StuckLinks } from '../links/stuck-links';
+import { millisecondsOf } from '../links/temporal-values';
 import { type Check, check, fine, type Verdict, wrong } from './check';
 
 export interface TemporalPlace {
@@ -112,46 +112,59 @@ async function currentBuild(
   }
 }
 
-/** Whether workers poll for links and for their steps. `answers` proves that one is alive, where it can. */
-export function checkWorkers(
-  place: TemporalPlace,
-  answers: () => Promise<boolean | undefined>,
-): Promise<Check> {
-  const { connection, namespace, taskQueue } = place;
-  const fix = 'npm run worker';
-  const pollersOf = async (taskQueueType: number) => {
-    const { pollers } = await connection.workflowService.describeTaskQueue({
-      namespace,
-      taskQueue: { name: taskQueue },
-      taskQueueType,
-    });
-    return pollers.length;
+/** A worker as Temporal has it: also one that was killed, for minutes. */
+export interface Poller {
+  identity: string;
+  /** Milliseconds since 1970: when it began to wait for work last, which it does each minute. */
+  polledMs: number;
+}
+
+export interface Pollers {
+  forLinks: Poller[];
+  forSteps: Poller[];
+}
+
+export async function readPollers({ connection, namespace, taskQueue }: TemporalPlace): Promise<Pollers> {
+  const of = async (taskQueueType: number) => {
+    const request = { namespace, taskQueue: { name: taskQueue }, taskQueueType };
+    const { pollers } = await connection.workflowService.describeTaskQueue(request);
+    return pollers.map(({ identity, lastAccessTime }) => ({
+      identity: identity ?? '',
+      polledMs: millisecondsOf(lastAccessTime) ?? 0,
+    }));
   };
+  const [forLinks, forSteps] = await Promise.all([
+    of(TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
+    of(TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+  ]);
+  return { forLinks, forSteps };
+}
+
+/** Whether workers poll for links and for their steps. `isAlive` proves that one is there, where it can. */
+export function checkWorkers(
+  { taskQueue }: TemporalPlace,
+  { pollers, isAlive }: { pollers: Promise<Pollers>; isAlive: () => Promise<boolean | undefined> },
+): Promise<Check> {
+  const fix = 'npm run worker';
   const look = async () => {
-    const [forLinks, forSteps, isAlive] = await Promise.all([
-      pollersOf(TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
-      pollersOf(TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
-      answers(),
-    ]);
-    if (forLinks === 0 || forSteps === 0) return wrong(`No worker polls the task queue ${taskQueue}.`, fix);
-    // Temporal remembers a worker that was killed for minutes.
-    if (isAlive === false) return wrong(`No worker of the task queue ${taskQueue} answers for a link.`, fix);
-    return fine(`Workers poll the task queue ${taskQueue}${isAlive ? ', and one has answered' : ''}.`);
+    const [{ forLinks, forSteps }, hasAnswered] = await Promise.all([pollers, isAlive()]);
+    if (forLinks.length === 0 || forSteps.length === 0) {
+      return wrong(`No worker polls the task queue ${taskQueue}.`, fix);
+    }
+    // Temporal may have it listed still.
+    if (hasAnswered === false) {
+      return wrong(`No worker of the task queue ${taskQueue} answers for a link.`, fix);
+    }
+    return fine(`Workers poll the task queue ${taskQueue}${hasAnswered ? ', and one has answered' : ''}.`);
   };
   return check('workers', look, { timeoutMs: TIMEOUT_MS, fix });
 }
 
 /** What stands still now, as `npm run links -- stuck` says it. */
-export function checkLinks(
-  place: TemporalPlace,
-  { read, resultOverdueAfterMs }: { read: PayloadReader; resultOverdueAfterMs: number },
-): Promise<Check> {
+export function checkLinks(place: TemporalPlace, stuck: Promise<StuckLinks>): Promise<Check> {
   const fix = 'npm run links -- stuck';
   const look = async () => {
-    const [found, problems] = await Promise.all([
-      stuckLinks({ ...place, read, resultOverdueAfterMs }),
-      countReportedProblems(place),
-    ]);
+    const [found, problems] = await Promise.all([stuck, countReportedProblems(place)]);
     const reported = problems === 0 ? '' : ` Temporal reports problems of ${problems} links.`;
     if (found.rows.length === 0 && problems === 0)
       return fine(`None of ${found.open} open links stands still.`);
