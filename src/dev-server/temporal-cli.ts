@@ -1,9 +1,9 @@
-import { copyFile, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withBuildLock } from './build-lock';
 import { findOnPath, isExecutable } from './executable-files';
 import { type Attempt, ExecutableNotFoundError, findFirst } from './find-first';
-import { runCommand } from './run-command';
+import { buildFromGoModules } from './go-build';
 import { downloadWithSdk, findDownloaded } from './sdk-download';
 
 /** The version that temporal-cli/go.mod names; its go.sum holds the checksums of all modules. */
@@ -82,33 +82,23 @@ export async function findTemporalCli(options: FindServerOptions): Promise<strin
   ]);
 }
 
-async function build(options: FindServerOptions, target: string) {
-  const { path, cacheDir, log } = options;
+async function build({ path, cacheDir, log, progressEveryMs }: FindServerOptions, target: string) {
   const go = await findOnPath('go', path);
   if (go === undefined) return { reason: 'needs `go`, which is not on the PATH' };
   log(
     `Building the Temporal CLI ${TEMPORAL_CLI_VERSION} from Go modules: about 5 minutes on 2 cores, once. It is kept in ${cacheDir}.`,
   );
-  const startedAt = Date.now();
-  await mkdir(cacheDir, { recursive: true });
-  const folder = await mkdtemp(join(cacheDir, 'build-'));
-  try {
-    await copyFile(join(GO_MODULE, 'go.mod'), join(folder, 'go.mod'));
-    await copyFile(join(GO_MODULE, 'go.sum'), join(folder, 'go.sum'));
-    const binary = join(folder, 'temporal');
-    // -mod=readonly: what go.mod and go.sum do not name with a checksum is refused.
-    const flags = ['-mod=readonly', '-trimpath', '-buildvcs=false'];
-    const linkerFlags = `-s -w -X ${VERSION_VARIABLE}=${TEMPORAL_CLI_VERSION}`;
-    await runCommand(go, ['build', ...flags, '-ldflags', linkerFlags, '-o', binary, GO_PACKAGE], {
-      cwd: folder,
-      timeoutMs: BUILD_TIMEOUT_MS,
-      ...(options.progressEveryMs === undefined ? {} : { progressEveryMs: options.progressEveryMs }),
-      onProgress: (elapsedMs) => log(`Still building the Temporal CLI (${Math.round(elapsedMs / 1000)} s).`),
-    });
-    await rename(binary, target);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-  log(`Built the Temporal CLI in ${Math.round((Date.now() - startedAt) / 1000)} s.`);
+  const options = {
+    go,
+    moduleFolder: GO_MODULE,
+    packages: [GO_PACKAGE],
+    linkerFlags: `-s -w -X ${VERSION_VARIABLE}=${TEMPORAL_CLI_VERSION}`,
+    cacheDir,
+    what: 'the Temporal CLI',
+    log,
+    timeoutMs: BUILD_TIMEOUT_MS,
+    progressEveryMs,
+  };
+  await buildFromGoModules(options, (folder) => rename(join(folder, 'temporal'), target));
   return { path: target };
 }

@@ -43,9 +43,10 @@ async function script(file: string, body: string): Promise<string> {
   return file;
 }
 
-/** A `go` that notes each build and, after `before`, writes an executable where -o says. */
+/** A `go` that notes each build and, after `before`, writes an executable into the folder that -o names. */
 async function fakeGo(before = ':'): Promise<void> {
-  const build = 'while [ "$1" != -o ]; do shift; done; echo "#!/bin/sh" > "$2"; chmod +x "$2"';
+  const build =
+    'while [ "$1" != -o ]; do shift; done; echo "#!/bin/sh" > "$2temporal"; chmod +x "$2temporal"';
   await script(join(bin, 'go'), `echo build >> ${root}/builds; ${before}; ${build}`);
 }
 
