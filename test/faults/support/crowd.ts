@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
-import { SEARCH_ATTRIBUTES, workflowIdOf } from '../../../src/contract/names';
+import { SEARCH_ATTRIBUTES } from '../../../src/contract/names';
 import type { LinkState } from '../../../src/contract/states';
 import { LinkClient } from '../../../src/link-client/link-client';
 import { connectTemporal } from '../../../src/temporal/connection';
 import { EMPLOYER, type LinkWorld, startLinkWorld } from '../../support/link-world';
 import { useSdkLog } from '../../support/sdk-log';
 import { realServer } from '../../support/temporal';
+import { atOnce } from './at-once';
+import { doneAgainWithoutReason } from './done-again';
 
 /** More than one worker can take at once would time out, and be tried again. */
 const STARTS_AT_ONCE = 20;
@@ -108,61 +110,4 @@ async function allIn(world: LinkWorld, state: LinkState, count: number): Promise
     if (found.count === count) return;
     if (Date.now() > endMs) throw new Error(`Only ${found.count} links are ${state}.`);
   }
-}
-
-/** Steps that have an effect. The others may be repeated. */
-const STEPS: Readonly<Record<string, string>> = {
-  '/item/public_token/exchange': 'exchangePublicToken',
-  'POST /plaid/processor-link': 'registerProcessorLink',
-};
-
-/**
- * Users for whom a step was done more often than once and than its failures explain. At least once is what Temporal
- * promises: an attempt whose outcome was lost is made again.
- */
-async function doneAgainWithoutReason(world: LinkWorld, users: readonly string[]): Promise<string[]> {
-  const done = new Map<string, number>();
-  for (const { ledger } of [world.plaid, world.atomic]) {
-    for (const { operation, userId } of ledger.requests()) {
-      const key = `${operation} of ${userId}`;
-      done.set(key, (done.get(key) ?? 0) + 1);
-    }
-  }
-  const unexplained: string[] = [];
-  for (const userId of users) {
-    for (const [operation, step] of Object.entries(STEPS)) {
-      const times = done.get(`${operation} of ${userId}`) ?? 0;
-      if (times === 1 || (times > 1 && times <= 1 + (await failures(world, userId, step)))) continue;
-      unexplained.push(`${operation} of ${userId}: ${times}`);
-    }
-  }
-  return unexplained;
-}
-
-/** Failed attempts at a step that the history tells of. */
-async function failures(world: LinkWorld, userId: string, step: string): Promise<number> {
-  const { events } = await world.client.workflow.getHandle(workflowIdOf(userId)).fetchHistory();
-  const scheduled = new Set<string>();
-  const isOfStep = (eventId: unknown) => scheduled.has(String(eventId));
-  let count = 0;
-  for (const event of events ?? []) {
-    const schedule = event.activityTaskScheduledEventAttributes;
-    if (schedule?.activityType?.name === step) scheduled.add(String(event.eventId));
-    const start = event.activityTaskStartedEventAttributes;
-    if (start && isOfStep(start.scheduledEventId)) count += (start.attempt ?? 1) - 1;
-    const end = event.activityTaskFailedEventAttributes ?? event.activityTaskTimedOutEventAttributes;
-    if (end && isOfStep(end.scheduledEventId)) count += 1;
-  }
-  return count;
-}
-
-/** Works on so many at a time; the outcomes in the order of what they are of. */
-async function atOnce<T, R>(limit: number, items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const outcomes: R[] = [];
-  const entries = items.entries();
-  const lanes = Array.from({ length: limit }, async () => {
-    for (const [index, item] of entries) outcomes[index] = await work(item);
-  });
-  await Promise.all(lanes);
-  return outcomes;
 }
