@@ -56,7 +56,7 @@ function nextMoveOf(link: LinkFacts): string {
     case 'linked':
       return 'nothing, until a job is asked for, a webhook comes or the link is removed';
     case 'needs_attention':
-      return link.choices === undefined
+      return !link.choices?.length
         ? 'the user acts in Link, in update mode'
         : 'the user chooses one of the accounts (POST …/account)';
     case 'unlinking':

@@ -137,19 +137,24 @@ export class LinkReader {
 /**
  * Makes a query, and makes it again while Temporal answers that the run cannot be queried yet: before its first task is
  * done, which just after a start is a matter of moments. A query that a worker had taken when it was told to end is lost
- * without a word, so one that is not answered is made again while there is time, and finds another worker.
+ * without a word, so one that is not answered is made again while there is time, and finds another worker. A worker that
+ * refuses one is asked once more: news of the link may have come in between (`workflows/sdk/early-events.ts`).
  */
 export async function queryWhenReady<T>(
   deadline: CallDeadline,
   query: () => Promise<T>,
   { attemptMs = QUERY_ATTEMPT_MS, isPassing = isNotReady } = {},
 ): Promise<T> {
+  let hasBeenRefused: boolean = false;
   for (let pauseMs = 50; ; pauseMs *= 2) {
     const attempt = deadline.within(attemptMs);
     try {
       return await attempt.call(query);
     } catch (error) {
-      if (attempt.remainingMs > 0 && !isPassing(error)) throw error;
+      const isRefused = error instanceof QueryNotRegisteredError;
+      const mayPass = isPassing(error) || (isRefused && !hasBeenRefused);
+      if (attempt.remainingMs > 0 && !mayPass) throw error;
+      hasBeenRefused ||= isRefused;
       if (deadline.remainingMs < pauseMs) throw error;
     }
     await sleep(pauseMs);

@@ -29,7 +29,8 @@ export async function settle(link: LinkUnderTest): Promise<LinkView> {
   for (let rounds = 0; ; rounds += 1) {
     const view = await link.rest();
     if (rounds === 0) await expectWayOut(link, view);
-    if (isFinal(view.state) || (view.state === 'linked' && knowsItsAccount(link, view))) return view;
+    const isWell = view.state === 'linked' && !view.error && knowsItsAccount(link, view);
+    if (isFinal(view.state) || isWell) return view;
     if (Date.now() > endMs) throw new Error(`The link is stuck: ${JSON.stringify(view)}`);
     if (hasItem(link)) await plaid.repair(link.itemId, { webhook: false });
     if (view.state === 'needs_attention') {

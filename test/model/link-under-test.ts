@@ -141,7 +141,9 @@ export class LinkUnderTest {
       if (isOver(error)) return;
       const code = error instanceof WorkflowUpdateFailedError ? codeOf(error) : undefined;
       const known = [...allowed, ...passing, 'access_revoked', 'AcceptedUpdateCompletedWorkflow'];
-      if (code === undefined || !known.includes(code)) throw error;
+      if (code === undefined || !known.includes(code)) {
+        throw new Error(`${name} was refused: ${causesOf(error)}`, { cause: error });
+      }
     });
     sent.catch(() => undefined);
     this.updates.push(sent);
@@ -209,6 +211,10 @@ function newBody(): string {
 function isOver(error: unknown): boolean {
   if (error instanceof WorkflowNotFoundError) return true;
   return isGrpcServiceError(error) && error.code === 5;
+}
+
+function causesOf(error: unknown): string {
+  return error instanceof Error ? [error.message, causesOf(error.cause)].filter(Boolean).join(': ') : '';
 }
 
 function codeOf(error: Error): string | undefined {

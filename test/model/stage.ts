@@ -8,11 +8,8 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-/**
- * `MODEL_CACHE=2` has links evicted and replayed all the time, and one in a hundred then stands still: see "Queries of
- * evicted runs" in docs/architecture.md.
- */
-const CACHED_WORKFLOWS = Number(process.env.MODEL_CACHE ?? '20');
+/** So few that links are evicted and replayed all the time. */
+const CACHED_WORKFLOWS = 2;
 const GIVE_UP_MS = 2_500;
 /** Long enough for a job without a result to be given up. */
 export const LONG_MS = GIVE_UP_MS + 100;

@@ -229,6 +229,23 @@ describe('a link and its user', () => {
       expect(atomic.ledger.effects('registration_stored', userId)).toHaveLength(1);
     });
 
+    it('is found once the user has shared one in update mode, where there was none to choose', async () => {
+      const { handle, itemId } = await scene.start({ accounts: [{ type: 'credit', mask: '9999' }] });
+      const view = await viewWhen(handle, needsUser);
+      expect(view).toMatchObject({
+        error: { code: 'account_required', action: 'choose_account' },
+        choices: [],
+      });
+      expect(await askForLinkToken(handle)).toMatchObject({ expiration: expect.any(String) });
+
+      const accountId = scene.world.plaid.addAccount(itemId, { type: 'depository' });
+      await confirm(handle);
+      const waiting = await viewWhen(handle, isWaiting);
+      expect(waiting).toMatchObject({ accountId });
+      expect(waiting).not.toHaveProperty('choices');
+      await expectUnlinked(scene, handle, await cancelled(scene, handle));
+    });
+
     it('is no choice once the link is being removed', async () => {
       const { handle } = await scene.start({ accounts: TWO });
       await viewWhen(handle, needsUser);

@@ -1,4 +1,5 @@
 import type { WorkflowInterceptors } from '@temporalio/workflow';
+import { refuseEarlyEvents } from './early-events';
 import { followRequestId } from './request-id';
 import { quickSignals } from './synchronous-signals';
 
@@ -15,5 +16,6 @@ export function interceptors(): WorkflowInterceptors {
   return {
     inbound: [...requestId.inbound, ...quickSignals().inbound],
     outbound: requestId.outbound,
+    internals: refuseEarlyEvents().internals,
   };
 }

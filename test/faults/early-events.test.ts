@@ -1,0 +1,47 @@
+/** A worker that has a link not in its cache is asked about it while news of it come in. */
+import { QueryNotRegisteredError } from '@temporalio/client';
+import { QUERIES } from '../../src/contract/names';
+import { useRealWorld } from '../long-life/support/use-real-world';
+import { EMPLOYER, settled, viewWhen, webhook } from '../support/link-world';
+import { replayErrors } from '../support/replay';
+
+const LINKS = 8;
+
+jest.setTimeout(180_000);
+
+const world = useRealWorld();
+
+it('refuses a query that meets news before the task that brings it, and the link goes on', async () => {
+  const handles = await Promise.all(
+    Array.from({ length: LINKS }, async () => {
+      const { handle } = await world().start();
+      await viewWhen(handle, ({ state }) => state === 'waiting');
+      return handle;
+    }),
+  );
+  let refused = 0;
+  // Which of the two a worker is given first is for the server to choose.
+  while (refused === 0) {
+    await world().stopWorker();
+    const reads = handles.map((handle) =>
+      handle.query(QUERIES.getLink).catch((error: unknown) => {
+        if (!(error instanceof QueryNotRegisteredError)) throw error;
+        refused += 1;
+      }),
+    );
+    await Promise.all(handles.map((handle) => handle.describe()));
+    await Promise.all(handles.map((handle) => webhook(handle, EMPLOYER)));
+    await world().restartWorker();
+    await Promise.all(reads);
+  }
+
+  for (const handle of handles) {
+    expect((await settled(handle, EMPLOYER))?.state).toBe('completed');
+    await handle.cancel();
+    await expect(handle.result()).rejects.toThrow('Workflow execution cancelled');
+  }
+  const histories = await Promise.all(
+    handles.map(async (handle) => ({ workflowId: handle.workflowId, history: await handle.fetchHistory() })),
+  );
+  expect(await replayErrors(world(), histories)).toEqual([]);
+});
