@@ -26,7 +26,7 @@ interface Room {
 /** Who may use whom: the whole architecture, as data, from the ground up. */
 const ROOMS: Readonly<Record<string, Room>> = {
   'src/contract': { rooms: [], packages: ['zod'], node: false },
-  'src/system': { rooms: [], packages: [] },
+  'src/system': { rooms: ['src/contract'], packages: [] },
 
   'src/logging': {
     rooms: ['src/contract'],

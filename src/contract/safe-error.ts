@@ -6,6 +6,7 @@ export abstract class SafeError extends Error {}
 
 /** Every SafeError by name, for errors that were made into plain objects before they reach a log. */
 export const SAFE_ERROR_NAMES: readonly string[] = [
+  'DataFolderError',
   'DecryptionError',
   'ForgetError',
   'HttpProblem',

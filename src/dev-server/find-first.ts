@@ -9,17 +9,14 @@ export interface Attempt {
   reason: string;
 }
 
-/** No way led to an executable. The message lists what was tried and what to install. */
+/** No way led to an executable. The message says what to install, in a sentence, and lists what was tried. */
 export class ExecutableNotFoundError extends Error {
   constructor(what: string, attempts: readonly Attempt[], remedies: readonly string[]) {
     const tried = attempts.map(({ name, reason }) => `  - ${name}: ${reason.replaceAll('\n', '\n      ')}`);
-    const lines = [
-      `${what} was not found and could not be made. Tried in this order:`,
-      ...tried,
-      'Any one of these helps:',
-      ...remedies.map((remedy) => `  - ${remedy}`),
-    ];
-    super(lines.join('\n'));
+    const help = remedies.length === 1 ? remedies : [remedies.slice(0, -1).join('; '), remedies.at(-1)];
+    super(
+      [`${what} was not found and could not be made: ${help.join('; or ')}. Tried:`, ...tried].join('\n'),
+    );
     this.name = 'ExecutableNotFoundError';
   }
 }

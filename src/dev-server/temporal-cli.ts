@@ -1,13 +1,20 @@
+import { execFile } from 'node:child_process';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { withBuildLock } from './build-lock';
 import { findOnPath, isExecutable } from './executable-files';
 import { type Attempt, ExecutableNotFoundError, findFirst } from './find-first';
 import { buildFromGoModules } from './go-build';
 import { downloadWithSdk, findDownloaded } from './sdk-download';
 
+const execFileText = promisify(execFile);
+
 /** The version that temporal-cli/go.mod names; its go.sum holds the checksums of all modules. */
 export const TEMPORAL_CLI_VERSION = '1.5.1';
+/** Older ones come with servers that nothing here has been tried on. */
+const OLDEST = [1, 5, 0];
+const VERSION_TIMEOUT_MS = 10_000;
 const GO_PACKAGE = 'github.com/temporalio/cli/cmd/temporal';
 const VERSION_VARIABLE = 'github.com/temporalio/cli/temporalcli.Version';
 const GO_MODULE = join(__dirname, 'temporal-cli');
@@ -50,7 +57,11 @@ export async function findTemporalCli(options: FindServerOptions): Promise<strin
         name: '`temporal` on the PATH',
         find: async () => {
           const file = await findOnPath('temporal', path);
-          return file === undefined ? { reason: 'not there' } : { path: file };
+          if (file === undefined) return { reason: 'not there' };
+          const fault = await faultOf(file);
+          if (fault === undefined) return { path: file };
+          log(`The Temporal CLI on the PATH is passed over: ${fault}.`);
+          return { reason: fault };
         },
       },
       { name: 'the cached one', find: cached },
@@ -76,10 +87,22 @@ export async function findTemporalCli(options: FindServerOptions): Promise<strin
   const made = await withBuildLock(lockOptions, make);
   if (made !== undefined) return made;
   throw new ExecutableNotFoundError('The Temporal CLI', attempts, [
-    'install the Temporal CLI and have `temporal` on the PATH: https://docs.temporal.io/cli',
-    'install Go 1.25 or later and have `go` on the PATH (https://go.dev/doc/install): the CLI is then built here, once',
+    `install the Temporal CLI ${OLDEST.join('.')} or later (https://docs.temporal.io/cli)`,
+    'install Go 1.25 or later (https://go.dev/doc/install), and it is built here, once',
     'set TEMPORAL_ADDRESS to a Temporal server that runs already',
   ]);
+}
+
+/** Why an executable called `temporal` cannot be used; undefined for one that can. */
+async function faultOf(file: string): Promise<string | undefined> {
+  const text = await execFileText(file, ['--version'], { timeout: VERSION_TIMEOUT_MS }).then(
+    ({ stdout }) => stdout,
+    () => '',
+  );
+  const [, ...found] = /^temporal version v?(\d+)\.(\d+)\.(\d+)/.exec(text) ?? [];
+  if (found.length === 0) return `${file} does not say which version of the Temporal CLI it is`;
+  const isOld = found.map(Number).join('.').localeCompare(OLDEST.join('.'), 'en', { numeric: true }) < 0;
+  return isOld ? `${file} is version ${found.join('.')}, and ${OLDEST.join('.')} is needed` : undefined;
 }
 
 async function build({ path, cacheDir, log, progressEveryMs }: FindServerOptions, target: string) {

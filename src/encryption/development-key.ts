@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { DATA_FOLDER, ensureDataFolder } from '../system/data-folder';
+import { DATA_FOLDER, DataFolderError, ensureDataFolder } from '../system/data-folder';
 import { errorCode } from '../system/error-code';
-import { type KeyRing, parseKeyRing } from './key-ring';
+import { type KeyRing, KeyRingFormatError, parseKeyRing } from './key-ring';
 
 const KEY_FILE = 'encryption-key';
 
@@ -20,7 +20,7 @@ export async function developmentKeyRing(folder: string = DATA_FOLDER): Promise<
   await ensureDataFolder(folder);
   const file = path.join(folder, KEY_FILE);
   const existing = await readIfThere(file);
-  if (existing !== undefined) return parseKeyRing(existing.trim());
+  if (existing !== undefined) return keyRingIn(file, existing);
   const draft = `${file}.${process.pid}.${randomBytes(6).toString('hex')}`;
   try {
     await writeFile(draft, `${makeKey('dev')}\n`, { mode: 0o600, flag: 'wx' });
@@ -31,7 +31,19 @@ export async function developmentKeyRing(folder: string = DATA_FOLDER): Promise<
   } finally {
     await rm(draft, { force: true });
   }
-  return parseKeyRing((await readFile(file, 'utf8')).trim());
+  return keyRingIn(file, await readFile(file, 'utf8'));
+}
+
+function keyRingIn(file: string, text: string): KeyRing {
+  try {
+    return parseKeyRing(text.trim());
+  } catch (error) {
+    if (!(error instanceof KeyRingFormatError)) throw error;
+    throw new DataFolderError(
+      `The key in ${file} is damaged (${error.message}). Put a copy of it back, or remove ${path.dirname(file)} and start anew: nothing in there can be read without the key.`,
+      { cause: error },
+    );
+  }
 }
 
 async function readIfThere(file: string): Promise<string | undefined> {
@@ -39,6 +51,9 @@ async function readIfThere(file: string): Promise<string | undefined> {
     return await readFile(file, 'utf8');
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
+    throw new DataFolderError(
+      `${file} cannot be read (${errorCode(error)}). Make it a file that this user can read, or remove it.`,
+      { cause: error },
+    );
   }
 }

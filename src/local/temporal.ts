@@ -42,7 +42,7 @@ export async function startLocalTemporal(
   }
   const { port, uiPort, codecEndpoint, dbFile, say } = options;
   const cacheDir = cacheFolder({ home: homedir(), xdgCacheHome: env.XDG_CACHE_HOME });
-  const cliPath = await findTemporalCli({ path: env.PATH ?? '', cacheDir, log: say });
+  const cliPath = await findTemporalCli({ path: env.PATH ?? '', cacheDir, log: say }).catch(asStartError);
   const server = await startDevServer({
     cliPath,
     port,
@@ -52,9 +52,7 @@ export async function startLocalTemporal(
     ...(dbFile !== undefined && { dbFile }),
     searchAttributes: SEARCH_ATTRIBUTE_TYPES,
     logFile: path.join(DATA_FOLDER, 'temporal.log'),
-  }).catch((error: unknown) => {
-    throw new StartError(error instanceof Error ? error.message : 'The Temporal dev server did not start.');
-  });
+  }).catch(asStartError);
   return {
     // What a profile of Temporal's own config file says of other servers does not hold for this one.
     connectConfig: { connectionOptions: { address: server.address }, namespace },
@@ -65,4 +63,9 @@ export async function startLocalTemporal(
     }),
     stop: server.stop,
   };
+}
+
+/** The words of the dev server's errors are ours, but for the end of its own output. */
+function asStartError(error: unknown): never {
+  throw new StartError(error instanceof Error ? error.message : 'The Temporal dev server did not start.');
 }

@@ -1,5 +1,6 @@
 /** What every entry point does around its own work: settings, log, signals, exit. */
 import type { DestinationStream } from 'pino';
+import { SafeError } from '../contract/safe-error';
 import { type AuditLog, createAuditLog } from '../logging/audit-log';
 import type { LogLevel } from '../logging/log-level';
 import { loggedError } from '../logging/loggable';
@@ -7,7 +8,6 @@ import { createLogger, type Logger } from '../logging/logger';
 import { type Env, readEnvFile, withEnvFile } from '../settings/environment';
 import type { ProcessSettings } from '../settings/schemas';
 import { SettingsError } from '../settings/settings-error';
-import { StartError } from './start-error';
 
 /** Something that runs until it is closed. */
 export interface Running {
@@ -89,7 +89,7 @@ export async function runEntry<Settings extends ProcessSettings>(entry: Entry<Se
     process.exit();
   } catch (error) {
     if (asked.signal.aborted && isAbort(error)) process.exit(0);
-    const isForPeople = error instanceof StartError;
+    const isForPeople = error instanceof SafeError;
     if (isForPeople) process.stderr.write(`${entry.name}: ${error.message}\n`);
     // A command at a terminal has said it once.
     if (!isForPeople || !entry.logTo) logger.fatal({ err: error }, 'cannot go on');

@@ -1,17 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { errorCode } from '../system/error-code';
+import { SettingsError } from './settings-error';
 import type { Wrong } from './variable';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** The variables of `.env` in the working directory; none when there is no such file. */
+/** The variables of `.env` in the working directory; none when there is no such file. Throws {@link SettingsError}. */
 export function readEnvFile(): Env {
   try {
     return parseEnv(readFileSync('.env', 'utf8'));
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return {};
-    throw error;
+    const code = errorCode(error);
+    if (code === 'ENOENT') return {};
+    const what = `cannot be read (${code}): make it a file that this user can read, or remove it`;
+    throw new SettingsError([{ name: '.env', what }]);
   }
 }
 

@@ -62,6 +62,11 @@ function search(options: Partial<FindServerOptions> = {}): FindServerOptions {
 
 const built = () => join(cacheDir, `temporal-cli-${TEMPORAL_CLI_VERSION}`);
 
+/** What a Temporal CLI of that version does when it is asked for it. */
+function versionIs(version: string): string {
+  return `[ "$*" = --version ] && echo "temporal version ${version}"`;
+}
+
 async function waitFor(what: () => Promise<boolean> | boolean): Promise<void> {
   while (!(await what())) await delay(20);
 }
@@ -88,9 +93,26 @@ describe('the cache folder', () => {
 
 describe('the search for a Temporal CLI', () => {
   it('prefers the one on the PATH to the cached one', async () => {
-    const onPath = await script(join(bin, 'temporal'), '');
+    const onPath = await script(join(bin, 'temporal'), versionIs('1.10.0 (Server 1.33.0, UI 2.50.0)'));
     await script(built(), '');
     expect(await findTemporalCli(search())).toBe(onPath);
+  });
+
+  it.each([
+    {
+      which: 'too old',
+      body: versionIs('1.4.9 (Server 1.28.0, UI 2.39.0)'),
+      fault: 'is version 1.4.9, and 1.5.0',
+    },
+    { which: 'of a time before versions', body: versionIs('0.0.0-DEV'), fault: 'is version 0.0.0' },
+    { which: 'something else', body: 'echo "Usage: temporal <planet>"', fault: 'does not say which version' },
+    { which: 'broken', body: 'exit 127', fault: 'does not say which version' },
+  ])('passes over one on the PATH that is $which, and says so', async ({ body, fault }) => {
+    await script(join(bin, 'temporal'), body);
+    await script(built(), '');
+    const lines: string[] = [];
+    expect(await findTemporalCli(search({ log: (line) => lines.push(line) }))).toBe(built());
+    expect(lines).toEqual([expect.stringContaining(fault)]);
   });
 
   it('passes over a file on the PATH that cannot be run', async () => {
@@ -152,8 +174,9 @@ describe('the search for a Temporal CLI', () => {
     expect(failure).toContain(`the cached one: nothing in ${cacheDir}`);
     expect(failure).toContain('a download: no network');
     expect(failure).toContain('a build from Go modules: exit 3: go: no such module');
-    for (const remedy of ['install the Temporal CLI', 'install Go', 'TEMPORAL_ADDRESS']) {
-      expect(failure).toContain(remedy);
+    const [sentence] = failure.split('\n');
+    for (const remedy of ['install the Temporal CLI 1.5.0', '; install Go', '; or set TEMPORAL_ADDRESS']) {
+      expect(sentence).toContain(remedy);
     }
     expect(await readdir(cacheDir)).toEqual([]);
   });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
@@ -400,6 +400,11 @@ describe('the file .env', () => {
       const file = readEnvFile();
       expect(file).toEqual({ A: '1', B: 'two words', D: 'x # y', E: '', F: 'a\nb' });
       expect(withEnvFile({ A: '9', B: '', X: undefined }, file)).toMatchObject({ A: '9', B: 'two words' });
+      await rm('.env');
+      await mkdir('.env');
+      expect(problemsOf(readEnvFile)).toEqual([
+        { name: '.env', what: expect.stringMatching(/^cannot be read \(EISDIR\): make it a file/) },
+      ]);
     } finally {
       process.chdir(before);
       await rm(folder, { recursive: true });
