@@ -66,6 +66,7 @@ const entry: Entry<WorkerSettings> = {
       onPayloadEncrypted: encryptedPayloadCounter(metrics),
       logger,
     });
+    void runtime.taskLost.then(worker.close).catch(() => undefined);
     checkReady = async () => {
       if (!worker.isPolling()) throw notReady('The worker does not poll.');
       await connection.workflowService.getSystemInfo({});

@@ -92,7 +92,7 @@ async function start(
   const { namespace } = settings.temporal;
   await ensureDataFolder(DATA_FOLDER);
   const keyRing = await keyRingOf(settings.temporal, logger);
-  const { readMetrics } = await installRuntime({ logger, otlpEndpoint: work.otlpEndpoint });
+  const { readMetrics, taskLost } = await installRuntime({ logger, otlpEndpoint: work.otlpEndpoint });
   // Of API and worker together, at the API's /metrics.
   const metrics = processMetrics({ more: readMetrics, buildId: work.deployment?.buildId });
   const tracing = startTracing({ endpoint: work.otlpEndpoint, part: 'local', logger });
@@ -166,6 +166,7 @@ async function start(
     drainMs: DRAIN_MS,
   });
   undo.push(worker.close);
+  void taskLost.then(worker.close).catch(() => undefined);
   const apiKeys = settings.apiKeys ?? [developmentKey()];
   const apiKey = (apiKeys[0] ?? developmentKey()).key;
   const api = await startApi({

@@ -1,4 +1,4 @@
-import { Runtime, type RuntimeOptions } from '@temporalio/worker';
+import { Runtime, type RuntimeOptions, type Logger as TemporalLogger } from '@temporalio/worker';
 import { type Logger, temporalLogger } from '../logging/logger';
 import { claimPort } from '../system/free-port';
 
@@ -11,13 +11,21 @@ const BUCKETS = {
   ],
 };
 
+/**
+ * What the SDK's core logs where two tasks of a run that is not in the cache, one with its whole history and one without, had
+ * both to wait for a place in a full cache (sdk-core 1.24, `process_post_activation`). The core forgets that it owes the run an
+ * answer, and takes no further task of it for as long as the process lives.
+ */
+const LOST_TASK = 'Extra buffered run should not have produced an activation';
+
 const LOOPBACK = '127.0.0.1';
 const SCRAPE_TIMEOUT_MS = 2_000;
 
 /**
  * The Temporal SDK's runtime, once a process and before anything else of the worker package: its log lines, Core's and
  * those of workflows and activities, go through our logger, and signals are left to the entry point. Metrics go to the
- * OTLP endpoint where there is one, else to a port of this machine, from where `readMetrics` fetches them as text.
+ * OTLP endpoint where there is one, else to a port of this machine, from where `readMetrics` fetches them as text. `taskLost`
+ * resolves once a run stands still until this process has ended.
  */
 export async function installRuntime({
   logger,
@@ -25,10 +33,11 @@ export async function installRuntime({
 }: {
   logger: Logger;
   otlpEndpoint: string | undefined;
-}): Promise<{ readMetrics(): Promise<string> }> {
+}): Promise<{ readMetrics(): Promise<string>; taskLost: Promise<void> }> {
   const port = otlpEndpoint === undefined ? await claimPort(LOOPBACK, 0) : undefined;
+  const watched = watchForLostTask(temporalLogger(logger));
   Runtime.install({
-    logger: temporalLogger(logger),
+    logger: watched.logger,
     shutdownSignals: [],
     telemetryOptions: {
       logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } },
@@ -36,6 +45,7 @@ export async function installRuntime({
     },
   });
   return {
+    taskLost: watched.taskLost,
     async readMetrics() {
       if (port === undefined) return '';
       const response = await fetch(`http://${LOOPBACK}:${port}/metrics`, {
@@ -44,6 +54,24 @@ export async function installRuntime({
       return response.ok ? inSnakeCase(await response.text()) : '';
     },
   };
+}
+
+/** The same log, and the moment at which the core says that it has lost a task. */
+export function watchForLostTask(logger: TemporalLogger): {
+  logger: TemporalLogger;
+  taskLost: Promise<void>;
+} {
+  let resolve = () => {};
+  const taskLost = new Promise<void>((resolved) => {
+    resolve = resolved;
+  });
+  const log: TemporalLogger['log'] = (level, message, meta) => {
+    logger.log(level, message, meta);
+    if (!message.includes(LOST_TASK)) return;
+    logger.error('The SDK has lost a task: this worker ends, so that the run goes on in another.');
+    resolve();
+  };
+  return { taskLost, logger: { ...logger, log } };
 }
 
 /**
