@@ -7,6 +7,7 @@ import { parseEnv } from 'node:util';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { apiSchema, codecSchema, commandSchema, workerSchema } from '../src/settings/schemas';
+import { temporalVersions } from './cluster/temporal-build';
 import { ROOT } from './support/source-files';
 
 const serviceSchema = z.object({
@@ -21,11 +22,14 @@ const serviceSchema = z.object({
   healthcheck: z.object({ test: z.array(z.string()).optional(), disable: z.boolean().optional() }).optional(),
   restart: z.string(),
   stop_grace_period: z.string().optional(),
+  logging: z.object({ driver: z.string(), options: z.record(z.string(), z.string()) }),
+  mem_limit: z.string(),
+  profiles: z.array(z.string()).optional(),
 });
 type Service = z.infer<typeof serviceSchema>;
 const composeSchema = z.object({
   services: z.record(z.string(), serviceSchema),
-  configs: z.record(z.string(), z.object({ content: z.string() })),
+  configs: z.record(z.string(), z.union([z.object({ content: z.string() }), z.object({ file: z.string() })])),
   volumes: z.record(z.string(), z.unknown()),
 });
 
@@ -63,6 +67,12 @@ function service(name: string): Service {
   return found;
 }
 
+function namesOf(isWanted: (one: Service) => boolean): string[] {
+  return Object.keys(services)
+    .filter((name) => isWanted(service(name)))
+    .sort();
+}
+
 /** What a container gets, with these variables in `.env`. */
 function environmentOf(name: string, env: Record<string, string>): Record<string, string> {
   const own = Object.entries(service(name).environment).map(([key, value]) => [
@@ -74,7 +84,7 @@ function environmentOf(name: string, env: Record<string, string>): Record<string
 
 describe('docker-compose.yml', () => {
   it('has PostgreSQL, Temporal, its UI and each process of the service', () => {
-    expect(Object.keys(services).sort()).toEqual([
+    expect(namesOf(({ profiles }) => profiles === undefined)).toEqual([
       'api',
       'codec',
       'codec-door',
@@ -88,12 +98,38 @@ describe('docker-compose.yml', () => {
     ]);
   });
 
+  it('has Prometheus and Grafana for those who ask for them', () => {
+    expect(namesOf(({ profiles }) => profiles?.join() === 'monitoring')).toEqual(['grafana', 'prometheus']);
+  });
+
+  it('bounds the memory and the log of every container', () => {
+    for (const { mem_limit, logging } of Object.values(services)) {
+      expect(mem_limit).toMatch(/^\d+[mg]$/);
+      expect(logging).toEqual({ driver: 'json-file', options: { 'max-size': '10m', 'max-file': '5' } });
+    }
+  });
+
+  it('runs a Temporal whose build is pinned, and the schema of the same version', async () => {
+    const [server, ...tools] = ['temporal', 'temporal-schema', 'temporal-namespace'].map(
+      (name) => service(name).image.split(':')[1] ?? '',
+    );
+    expect(tools).toEqual([server, server]);
+    // The cluster of `npm run test:cluster` comes from the version before.
+    const versions = await temporalVersions();
+    expect(versions.indexOf(server ?? '')).toBeGreaterThan(0);
+    for (const version of versions) {
+      expect(read(`test/cluster/temporal-server/${version}/go.mod`)).toContain(
+        `go.temporal.io/server v${version} // indirect`,
+      );
+    }
+  });
+
   it('takes every image in one known version', () => {
     const pulled = Object.values(services).filter(({ build }) => build === undefined);
     expect(
       pulled
         .map(({ image }) => image)
-        .filter((image) => !/^[a-z/-]+:\d+\.\d+(\.\d+)?[a-z0-9.-]*$/.test(image)),
+        .filter((image) => !/^[a-z/-]+:v?\d+\.\d+(\.\d+)?[a-z0-9.-]*$/.test(image)),
     ).toEqual([]);
   });
 
@@ -203,7 +239,9 @@ describe('docker-compose.yml', () => {
     const named = Object.values(services).flatMap((one) =>
       one.volumes.map((volume) => volume.split(':')[0] ?? ''),
     );
-    expect(named).toEqual(Object.keys(volumes));
+    expect(named.sort()).toEqual(Object.keys(volumes).sort());
+    const files = Object.values(configs).flatMap((one) => ('file' in one ? [one.file] : []));
+    expect(files.filter((file) => !existsSync(path.join(ROOT, file)))).toEqual([]);
   });
 
   it('gives the worker more than the minute that draining may take', () => {
