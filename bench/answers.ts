@@ -15,7 +15,6 @@ export const countSchema = z.object({
 
 export const loopOutcomeSchema = z.object({
   links: z.number(),
-  finishedInWindow: z.number(),
-  windowMs: z.number(),
-  timed: z.array(z.object({ userId: z.string(), calledAtMs: z.number() })),
+  tookMs: z.number(),
+  started: z.array(z.object({ userId: z.string(), calledAtMs: z.number() })),
 });

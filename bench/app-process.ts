@@ -1,6 +1,7 @@
-/** A process that is one of the applications, with what drives it: `app-process.ts product|thin`. */
+/** A process that is one of the applications, or a caller of the built one, with what drives it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { startCallerApp } from './caller-app';
 import { takeCalls } from './child';
 import type { LinkApp } from './link-app';
 import { LinkDriver } from './link-driver';
@@ -16,45 +17,47 @@ function running(): LinkApp {
   return app;
 }
 
-const openSchema = z.object({
-  kind: z.enum(['product', 'product-apart', 'thin', 'thin-encrypted']),
+const appSchema = z.object({
   temporalAddress: z.string(),
   providersUrl: z.string(),
   bundlePath: z.string(),
-  maxCachedWorkflows: z.number().optional(),
 });
-const loopSchema = z.object({ prefix: z.string(), inFlight: z.number(), windowMs: z.number() });
+const openSchema = z.discriminatedUnion('kind', [
+  appSchema.extend({ kind: z.literal('thin') }),
+  appSchema.extend({ kind: z.literal('product'), maxCachedWorkflows: z.number().optional() }),
+  z.object({ kind: z.literal('caller'), apiUrl: z.string(), apiKey: z.string(), webhookUrl: z.string() }),
+]);
+const loopSchema = z.object({ prefix: z.string(), inFlight: z.number(), links: z.number() });
 const batchSchema = z.object({ prefix: z.string(), count: z.number(), inFlight: z.number() });
 
 takeCalls({
   open: async (argument) => {
-    const { kind, ...options } = openSchema.parse(argument);
+    const options = openSchema.parse(argument);
     const onResult = (userId: string) => driver.finished(userId);
-    app =
-      kind === 'thin' || kind === 'thin-encrypted'
-        ? await startThinApp({ ...options, onResult, encrypted: kind === 'thin-encrypted' })
-        : await startProductApp({ ...options, onResult, eagerStart: kind === 'product' });
+    switch (options.kind) {
+      case 'thin':
+        app = await startThinApp({ ...options, onResult });
+        break;
+      case 'product':
+        app = await startProductApp({ ...options, onResult });
+        break;
+      case 'caller':
+        app = startCallerApp({ ...options, onResult });
+        break;
+    }
     return app.webhookUrl;
   },
   loop: async (argument) => driver.loop(running(), loopSchema.parse(argument)),
   startMany: async (argument) => driver.startMany(running(), batchSchema.parse(argument)),
   allFinished: async () => driver.allFinished(),
-  cpuMs: async () => {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1_000;
-  },
   /** MiB, after a garbage collection that has had time to settle. */
   memory: async () => {
     for (let round = 0; round < 3; round++) {
       globalThis.gc?.();
       await sleep(200);
     }
-    return memoryMib();
+    const { rss, heapUsed } = process.memoryUsage();
+    return { rss: rss / MIB, heapUsed: heapUsed / MIB };
   },
   close: async () => running().close(),
 });
-
-function memoryMib(): { rss: number; heapUsed: number } {
-  const { rss, heapUsed } = process.memoryUsage();
-  return { rss: rss / MIB, heapUsed: heapUsed / MIB };
-}

@@ -18,12 +18,8 @@ export interface Child {
 }
 
 /** Starts `bench/<file>` as a process that takes calls by {@link takeCalls}. */
-export function startChild(
-  file: string,
-  args: readonly string[] = [],
-  nodeOptions: readonly string[] = [],
-): Child {
-  const child = fork(path.join(__dirname, file), args, {
+export function startChild(file: string, nodeOptions: readonly string[] = []): Child {
+  const child = fork(path.join(__dirname, file), {
     execArgv: ['--expose-gc', '--import', 'tsx', ...nodeOptions],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });

@@ -1,8 +1,9 @@
 /** Closed loops: so many links in flight, a new one for each that ends, the applications in turn. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { countSchema, loopOutcomeSchema, memorySchema } from './answers';
+import { countSchema, loopOutcomeSchema } from './answers';
 import { costOfHistory, spanOfHistory } from './history-cost';
+import { cpuMsOf, memoryMibOf } from './process-meter';
 import { difference } from './server-meter';
 import type { Contender, Kind, Stage } from './stage';
 import { mean, percentile } from './statistics';
@@ -25,6 +26,7 @@ export interface LoopFigures {
   p99: number;
   appCpuMs: number;
   serverCpuMs: number;
+  totalCpuMs: number;
   rpcs: number;
   persistence: number;
   visibility: number;
@@ -33,7 +35,6 @@ export interface LoopFigures {
   workflowTasks: number;
   actions: number;
   appRssMib: number;
-  appHeapMib: number;
   serverRssMib: number;
   /** Links without a registration or a result. */
   lost: number;
@@ -44,33 +45,36 @@ export interface LoopFigures {
 export async function runLoop(
   stage: Stage,
   contender: Contender,
-  loop: { inFlight: number; windowMs: number; round: number },
+  loop: { inFlight: number; links: number; round: number },
 ): Promise<LoopFigures> {
-  const { child, namespace, kind } = contender;
+  const { child, namespace, kind, pids } = contender;
+  const { links, inFlight, round } = loop;
   await stage.providers.call('aim', z.undefined(), { webhookUrl: contender.webhookUrl, hold: false });
   const before = await stage.readServer(namespace);
-  const cpuBefore = await child.call('cpuMs', z.number());
-  const prefix = `${kind}-${loop.inFlight}-${loop.round}`;
-  const outcome = await child.call('loop', loopOutcomeSchema, { ...loop, prefix });
+  const cpuBefore = await cpuMsOf(pids);
+  const outcome = await child.call('loop', loopOutcomeSchema, {
+    ...loop,
+    prefix: `${kind}-${inFlight}-${round}`,
+  });
   await sleep(SETTLE_MS);
-  const cpuMs = (await child.call('cpuMs', z.number())) - cpuBefore;
+  const appCpuMs = ((await cpuMsOf(pids)) - cpuBefore) / links;
   const server = difference(await stage.readServer(namespace), before);
-  const memory = await child.call('memory', memorySchema);
+  const serverCpuMs = server.cpuMs / links;
   const seen = await stage.providers.call('count', countSchema);
 
-  const { links } = outcome;
-  const { costs, latencies } = await readHistories(contender, outcome.timed.slice(-HISTORIES));
+  const { costs, latencies } = await readHistories(contender, outcome.started.slice(-HISTORIES));
   return {
     kind,
-    inFlight: loop.inFlight,
-    round: loop.round,
+    inFlight,
+    round,
     links,
-    linksPerSecond: (outcome.finishedInWindow / outcome.windowMs) * 1_000,
+    linksPerSecond: (links / outcome.tookMs) * 1_000,
     p50: percentile(latencies, 0.5),
     p95: percentile(latencies, 0.95),
     p99: percentile(latencies, 0.99),
-    appCpuMs: cpuMs / links,
-    serverCpuMs: (server.cpuMs ?? Number.NaN) / links,
+    appCpuMs,
+    serverCpuMs,
+    totalCpuMs: appCpuMs + serverCpuMs,
     rpcs: server.rpcs / links,
     persistence: server.persistence / links,
     visibility: server.visibility / links,
@@ -78,9 +82,8 @@ export async function runLoop(
     historyBytes: mean(costs.map(({ bytes }) => bytes)),
     workflowTasks: mean(costs.map(({ workflowTasks }) => workflowTasks)),
     actions: mean(costs.map(({ actions }) => actions)),
-    appRssMib: memory.rss,
-    appHeapMib: memory.heapUsed,
-    serverRssMib: (await stage.serverMemoryMib()) ?? Number.NaN,
+    appRssMib: await memoryMibOf(pids),
+    serverRssMib: await stage.serverMemoryMib(),
     lost: links - Math.min(seen.registeredOnce, seen.fetchedOnce) - seen.doubled,
     doubled: seen.doubled,
   };

@@ -1,4 +1,4 @@
-/** The product as it runs: worker, API and LinkClient, every feature on. */
+/** The product in one process, as under `npm start`: worker, API and LinkClient, every feature on. */
 import { randomBytes } from 'node:crypto';
 import { Client } from '@temporalio/client';
 import { type ActivityInterceptorsFactory, NativeConnection } from '@temporalio/worker';
@@ -8,10 +8,13 @@ import { parseKeyRing } from '../src/encryption/key-ring';
 import { LinkClient } from '../src/link-client/link-client';
 import { createLogger } from '../src/logging/logger';
 import { processMetrics } from '../src/process/process-metrics';
+import { measureProviders } from '../src/process/provider-metrics';
 import { startApi } from '../src/process/start-api';
 import { createAtomic } from '../src/providers/atomic/client';
 import { createPlaid } from '../src/providers/plaid/client';
+import { watchBoth } from '../src/providers/watch-requests';
 import { Secret } from '../src/settings/secret';
+import { traceProviders } from '../src/tracing/trace-providers';
 import { measureSteps } from '../src/worker/metrics';
 import { installRuntime } from '../src/worker/sdk-runtime';
 import { startWorker } from '../src/worker/start-worker';
@@ -23,21 +26,20 @@ const TASK_QUEUE = `product-${process.pid}`;
 const HOUR_MS = 3_600_000;
 
 export interface ProductOptions extends AppOptions {
-  /** Client and worker share a connection, as in one process; else each has its own, as in production. */
-  eagerStart: boolean;
   maxCachedWorkflows?: number | undefined;
 }
 
 export async function startProductApp(options: ProductOptions): Promise<LinkApp> {
-  const { temporalAddress: address, providersUrl, eagerStart } = options;
+  const { temporalAddress: address, providersUrl } = options;
   const logger = createLogger({ name: 'bench', level: 'info', destination: { write: () => undefined } });
   const { readMetrics } = await installRuntime({ logger, otlpEndpoint: undefined });
   const metrics = processMetrics({ more: readMetrics });
   const connection = await NativeConnection.connect({ address });
-  const apiConnection = eagerStart ? connection : await NativeConnection.connect({ address });
   const keyRing = parseKeyRing(`bench:${randomBytes(32).toString('base64')}`);
-  const plaid = createPlaid({ clientId: 'client', secret: 'plaid-secret', baseUrl: providersUrl });
-  const atomic = createAtomic({ apiKey: 'atomic-key', apiSecret: ATOMIC_SECRET, baseUrl: providersUrl });
+  const watch = watchBoth(traceProviders, measureProviders(metrics));
+  const baseUrl = providersUrl;
+  const plaid = createPlaid({ clientId: 'client', secret: 'plaid-secret', baseUrl, watch });
+  const atomic = createAtomic({ apiKey: 'atomic-key', apiSecret: ATOMIC_SECRET, baseUrl, watch });
 
   const worker = await startWorker({
     connection,
@@ -73,7 +75,7 @@ export async function startProductApp(options: ProductOptions): Promise<LinkApp>
     drainMs: 1_000,
   });
   const api = await startApi({
-    connection: apiConnection,
+    connection,
     namespace: PRODUCT_NAMESPACE,
     taskQueue: TASK_QUEUE,
     keyRing,
@@ -86,11 +88,17 @@ export async function startProductApp(options: ProductOptions): Promise<LinkApp>
     },
     metrics,
     logger,
-    eagerStart,
+    eagerStart: true,
   });
   const dataConverter = createDataConverter({ keyRing, namespace: PRODUCT_NAMESPACE });
-  const client = new Client({ connection: apiConnection, namespace: PRODUCT_NAMESPACE, dataConverter });
-  const links = new LinkClient({ client, keyRing, taskQueue: TASK_QUEUE, eagerStart, callTimeoutMs: 30_000 });
+  const client = new Client({ connection, namespace: PRODUCT_NAMESPACE, dataConverter });
+  const links = new LinkClient({
+    client,
+    keyRing,
+    taskQueue: TASK_QUEUE,
+    eagerStart: true,
+    callTimeoutMs: 30_000,
+  });
 
   return {
     webhookUrl: `${api.url}/webhooks/atomic`,

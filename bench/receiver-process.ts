@@ -1,6 +1,6 @@
 /**
- * A process with one webhook receiver and no Temporal: `receiver-process.ts bare|verified`. `bare` is Fastify with what any
- * receiver has to do, HMAC and JSON.parse; `verified` is the product's whole HTTP app, where a signal costs nothing.
+ * A process with one webhook receiver and no Temporal. `bare` is Fastify with what any receiver has to do, HMAC and JSON.parse;
+ * `product` is the product's whole HTTP app, where a signal costs nothing.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import fastify, { type FastifyInstance } from 'fastify';
@@ -29,7 +29,7 @@ function bareApp(): FastifyInstance {
   return app;
 }
 
-function verifiedApp(): FastifyInstance {
+function productApp(): FastifyInstance {
   const nothing = async (): Promise<never> => {
     throw new Error('not part of this benchmark');
   };
@@ -59,16 +59,12 @@ function verifiedApp(): FastifyInstance {
     verifyPlaidWebhook: nothing,
     logger: createLogger({ name: 'bench', level: 'info', destination: { write: () => undefined } }),
     metrics: new Registry(),
-    // A benchmark comes from one address, and far more of it than Atomic would send.
   });
 }
 
-const app = process.argv[2] === 'bare' ? bareApp() : verifiedApp();
-
 takeCalls({
-  listen: async () => `${await app.listen({ host: '127.0.0.1', port: 0 })}/webhooks/atomic`,
-  cpuMs: async () => {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1_000;
+  listen: async (kind) => {
+    const app = kind === 'bare' ? bareApp() : productApp();
+    return `${await app.listen({ host: '127.0.0.1', port: 0 })}/webhooks/atomic`;
   },
 });

@@ -1,23 +1,24 @@
-/** The webhook receiver under load: beside bare Fastify, with forged requests, and with Temporal behind it. */
+/** The webhook receiver under load, beside bare Fastify, with signatures that are right and with forged ones. */
 import { createHmac } from 'node:crypto';
 import autocannon from 'autocannon';
 import { z } from 'zod';
 import { EVENT_TYPE_OF_JOB } from '../src/contract/jobs';
 import { ATOMIC_CE_TYPE_PREFIX, ATOMIC_SIGNATURE_HEADER } from '../src/contract/names';
-import { type Child, startChild } from './child';
-import type { Stage } from './stage';
+import { startChild } from './child';
+import { cpuTimeOf } from './process-meter';
 import { ATOMIC_SECRET } from './stand-in-data';
 
 const CONNECTIONS = 50;
-const LINKED_USERS = 200;
+const WARM_UP_SECONDS = 2;
 const EVENT_TYPE = EVENT_TYPE_OF_JOB['employer-classification'];
 
 /** Requests a second, CPU and latency of one receiver in one round; the CPU is of the receiver's process. */
 export interface ReceiverFigures {
-  what: 'bare' | 'bare, forged' | 'verified' | 'verified, forged' | 'with Temporal';
+  what: 'bare' | 'bare, forged' | 'product' | 'product, forged';
   round: number;
   requestsPerSecond: number;
-  cpuMicrosecondsPerRequest: number;
+  userMicroseconds: number;
+  systemMicroseconds: number;
   p50Ms: number;
   p99Ms: number;
   /** Answers of another status than the one to be expected. */
@@ -26,34 +27,37 @@ export interface ReceiverFigures {
 
 interface Shot {
   what: ReceiverFigures['what'];
-  child: Child;
+  pid: number;
   url: string;
   requests: autocannon.Request[];
-  status: 200 | 401;
+  /** Those that are to be expected; 429 once an address has sent too many forged ones. */
+  statuses: readonly (200 | 401 | 429)[];
 }
 
-export async function runReceiver(
-  stage: Stage,
-  { rounds, seconds }: { rounds: number; seconds: number },
-): Promise<ReceiverFigures[]> {
-  const bare = startChild('receiver-process.ts', ['bare']);
-  const verified = startChild('receiver-process.ts', ['verified']);
-  const product = await stage.startContender('product');
+export async function runReceiver({
+  rounds,
+  seconds,
+  profileFolder,
+}: {
+  rounds: number;
+  seconds: number;
+  profileFolder?: string;
+}): Promise<ReceiverFigures[]> {
+  const profile = profileFolder === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileFolder];
+  const bare = startChild('receiver-process.ts', profile);
+  const product = startChild('receiver-process.ts', profile);
   try {
-    const bareUrl = await bare.call('listen', z.string());
-    const verifiedUrl = await verified.call('listen', z.string());
-    const users = await linkUsers(stage, product);
-    const one = [webhookOf('user-1', ATOMIC_SECRET)];
+    const bareAt = { pid: bare.pid, url: await bare.call('listen', z.string(), 'bare') };
+    const productAt = { pid: product.pid, url: await product.call('listen', z.string(), 'product') };
+    const valid = [webhookOf('user-1', ATOMIC_SECRET)];
     const forged = [webhookOf('user-1', 'not the secret')];
-    const linked = users.map((userId) => webhookOf(userId, ATOMIC_SECRET));
     const shots: Shot[] = [
-      { what: 'bare', child: bare, url: bareUrl, requests: one, status: 200 },
-      { what: 'verified', child: verified, url: verifiedUrl, requests: one, status: 200 },
-      { what: 'bare, forged', child: bare, url: bareUrl, requests: forged, status: 401 },
-      { what: 'verified, forged', child: verified, url: verifiedUrl, requests: forged, status: 401 },
-      { what: 'with Temporal', child: product.child, url: product.webhookUrl, requests: linked, status: 200 },
+      { what: 'bare', ...bareAt, requests: valid, statuses: [200] },
+      { what: 'product', ...productAt, requests: valid, statuses: [200] },
+      { what: 'bare, forged', ...bareAt, requests: forged, statuses: [401, 429] },
+      { what: 'product, forged', ...productAt, requests: forged, statuses: [401, 429] },
     ];
-    for (const shot of shots) await fire(shot, 1);
+    for (const shot of shots) await fire(shot, WARM_UP_SECONDS);
     const figures: ReceiverFigures[] = [];
     for (let round = 1; round <= rounds; round++) {
       // In turn, and back again in the next round, so that a drift of the machine favours nobody.
@@ -63,20 +67,8 @@ export async function runReceiver(
     }
     return figures;
   } finally {
-    await Promise.all([bare.stop(), verified.stop(), product.child.stop()]);
+    await Promise.all([bare.stop(), product.stop()]);
   }
-}
-
-/** Links users, so that further webhooks for them are known bodies: each costs its signal and no more. */
-async function linkUsers(
-  stage: Stage,
-  { child, webhookUrl }: { child: Child; webhookUrl: string },
-): Promise<string[]> {
-  const prefix = 'receiver';
-  await stage.providers.call('aim', z.undefined(), { webhookUrl, hold: false });
-  await child.call('startMany', z.undefined(), { prefix, count: LINKED_USERS, inFlight: 20 });
-  await child.call('allFinished', z.undefined());
-  return Array.from({ length: LINKED_USERS }, (_, index) => `${prefix}-${index + 1}`);
 }
 
 function webhookOf(userId: string, secret: string): autocannon.Request {
@@ -98,15 +90,17 @@ function webhookOf(userId: string, secret: string): autocannon.Request {
 }
 
 async function fire(shot: Shot, seconds: number): Promise<Omit<ReceiverFigures, 'what' | 'round'>> {
-  const { child, url, requests, status } = shot;
-  const before = await child.call('cpuMs', z.number());
+  const { pid, url, requests, statuses } = shot;
+  const before = await cpuTimeOf(pid);
   const result = await autocannon({ url, requests, connections: CONNECTIONS, duration: seconds });
-  const cpuMs = (await child.call('cpuMs', z.number())) - before;
+  const after = await cpuTimeOf(pid);
   const answered = result.requests.total;
-  const expected = Number(result.statusCodeStats?.[`${status}`]?.count ?? 0);
+  const counts = statuses.map((status) => Number(result.statusCodeStats?.[`${status}`]?.count ?? 0));
+  const expected = counts.reduce((sum, count) => sum + count, 0);
   return {
     requestsPerSecond: answered / result.duration,
-    cpuMicrosecondsPerRequest: (cpuMs * 1_000) / answered,
+    userMicroseconds: ((after.userMs - before.userMs) * 1_000) / answered,
+    systemMicroseconds: ((after.systemMs - before.systemMs) * 1_000) / answered,
     p50Ms: result.latency.p50,
     p99Ms: result.latency.p99,
     unexpected: answered - expected + result.errors,

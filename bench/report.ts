@@ -2,8 +2,9 @@
 import type { LoopFigures } from './loops';
 import type { Noise } from './noise';
 import type { PayloadCost } from './payload-cost';
+import type { ReadFigures } from './reads';
 import type { ReceiverFigures } from './receiver';
-import type { Kind } from './stage';
+import { KINDS, type Kind } from './stage';
 import { median } from './statistics';
 import type { WaitingFigures } from './waiting';
 
@@ -14,31 +15,36 @@ export interface BenchResults {
   noise: { before: Noise; after?: Noise };
   payloads: PayloadCost[];
   loops: LoopFigures[];
+  reads: ReadFigures[];
   receiver: ReceiverFigures[];
   waiting: WaitingFigures[];
 }
 
 type LoopNumber = Exclude<keyof LoopFigures, 'kind'>;
 
+/** The CPU and the counts come first: they hold on a machine that others use too. */
 const LOOP_ROWS: readonly (readonly [label: string, field: LoopNumber, digits: number])[] = [
-  ['links a second', 'linksPerSecond', 1],
-  ['p50 ms', 'p50', 0],
-  ['p95 ms', 'p95', 0],
-  ['p99 ms', 'p99', 0],
-  ['app CPU ms a link', 'appCpuMs', 1],
-  ['server CPU ms a link', 'serverCpuMs', 1],
-  ['RPCs a link', 'rpcs', 1],
-  ['persistence calls a link', 'persistence', 1],
-  ['visibility calls a link', 'visibility', 1],
+  ['CPU ms a link', 'totalCpuMs', 1],
+  ['of the app', 'appCpuMs', 1],
+  ['of the server', 'serverCpuMs', 1],
   ['history events', 'events', 1],
   ['history bytes', 'historyBytes', 0],
   ['workflow tasks', 'workflowTasks', 2],
   ['billable actions', 'actions', 2],
+  ['RPCs', 'rpcs', 1],
+  ['persistence calls', 'persistence', 1],
+  ['visibility calls', 'visibility', 1],
+  ['links a second', 'linksPerSecond', 1],
+  ['p50 ms', 'p50', 0],
+  ['p95 ms', 'p95', 0],
+  ['p99 ms', 'p99', 0],
   ['app memory MiB', 'appRssMib', 0],
   ['server memory MiB', 'serverRssMib', 0],
   ['lost', 'lost', 0],
   ['doubled', 'doubled', 0],
 ];
+/** Rows whose spread between rounds is shown as well. */
+const SPREAD: readonly LoopNumber[] = ['totalCpuMs', 'appCpuMs', 'serverCpuMs', 'linksPerSecond'];
 
 export function reportOf(results: BenchResults): string {
   const { machine, noise } = results;
@@ -49,6 +55,7 @@ export function reportOf(results: BenchResults): string {
   ];
   lines.push('', ...payloadLines(results.payloads));
   if (results.loops.length > 0) lines.push('', ...loopLines(results.loops));
+  if (results.reads.length > 0) lines.push('', ...readLines(results.reads));
   if (results.receiver.length > 0) lines.push('', ...receiverLines(results.receiver));
   if (results.waiting.length > 0) lines.push('', ...waitingLines(results.waiting));
   return `${lines.join('\n')}\n`;
@@ -72,22 +79,66 @@ function payloadLines(costs: readonly PayloadCost[]): string[] {
 }
 
 function loopLines(loops: readonly LoopFigures[]): string[] {
-  const kinds = [...new Set(loops.map(({ kind }) => kind))].sort().reverse();
+  const kinds = KINDS.filter((kind) => loops.some((one) => one.kind === kind));
   return [...new Set(loops.map(({ inFlight }) => inFlight))].flatMap((inFlight) => {
-    const of = (kind: Kind, field: LoopNumber) =>
-      median(loops.filter((one) => one.kind === kind && one.inFlight === inFlight).map((one) => one[field]));
+    const valuesOf = (kind: Kind, field: LoopNumber) =>
+      loops.filter((one) => one.kind === kind && one.inFlight === inFlight).map((one) => one[field]);
+    const of = (kind: Kind, field: LoopNumber) => median(valuesOf(kind, field));
+    const others = kinds.filter((kind) => kind !== 'thin');
     const rows = LOOP_ROWS.map(([label, field, digits]) => [
       label,
-      ...kinds.map((kind) => of(kind, field).toFixed(digits)),
-      ratio(of('product', field), of('thin', field)),
+      ...kinds.map((kind) => {
+        const values = valuesOf(kind, field);
+        const middle = median(values).toFixed(digits);
+        if (values.length < 2 || !SPREAD.includes(field)) return middle;
+        return `${middle} (${Math.min(...values).toFixed(digits)}-${Math.max(...values).toFixed(digits)})`;
+      }),
+      ...others.map((kind) => ratio(of('thin', field), of(kind, field))),
     ]);
-    const spread = of('product', 'p99') / of('product', 'p50');
+    const links = median(loops.filter((one) => one.inFlight === inFlight).map((one) => one.links));
     return [
-      ...table([[`${inFlight} in flight`, ...kinds, 'product/thin'], ...rows]),
-      `product p99/p50: ${spread.toFixed(2)}`,
+      ...table([
+        [
+          `${inFlight} in flight, ${links} links a round`,
+          ...kinds,
+          ...others.map((kind) => `thin ÷ ${kind}`),
+        ],
+        ...rows,
+      ]),
+      `p99/p50: ${kinds.map((kind) => `${kind} ${ratio(of(kind, 'p99'), of(kind, 'p50'))}`).join(', ')}`,
       '',
     ];
   });
+}
+
+function readLines(figures: readonly ReadFigures[]): string[] {
+  const of = (field: keyof ReadFigures) => median(figures.map((one) => one[field]));
+  return table([
+    [
+      'reads/s',
+      'links',
+      'app CPU ms',
+      'server CPU ms',
+      'RPCs',
+      'persistence',
+      'p50 ms',
+      'p99 ms',
+      'failed',
+      'events added',
+    ],
+    [
+      of('readsPerSecond').toFixed(0),
+      of('links').toFixed(0),
+      of('appCpuMs').toFixed(2),
+      of('serverCpuMs').toFixed(2),
+      of('rpcs').toFixed(2),
+      of('persistence').toFixed(2),
+      of('p50Ms').toFixed(1),
+      of('p99Ms').toFixed(1),
+      of('failed').toFixed(0),
+      of('eventsAdded').toFixed(0),
+    ],
+  ]);
 }
 
 function receiverLines(figures: readonly ReceiverFigures[]): string[] {
@@ -97,14 +148,15 @@ function receiverLines(figures: readonly ReceiverFigures[]): string[] {
   const row = (what: string) => [
     what,
     of(what, 'requestsPerSecond').toFixed(0),
-    of(what, 'cpuMicrosecondsPerRequest').toFixed(0),
+    of(what, 'userMicroseconds').toFixed(0),
+    of(what, 'systemMicroseconds').toFixed(0),
     of(what, 'p50Ms').toFixed(1),
     of(what, 'p99Ms').toFixed(1),
     of(what, 'unexpected').toFixed(0),
     ratio(of(what, 'requestsPerSecond'), of('bare', 'requestsPerSecond')),
   ];
   return table([
-    ['receiver', 'requests/s', 'CPU µs', 'p50 ms', 'p99 ms', 'unexpected', 'of bare'],
+    ['receiver', 'requests/s', 'user µs', 'system µs', 'p50 ms', 'p99 ms', 'unexpected', 'of bare'],
     ...whats.map(row),
   ]);
 }

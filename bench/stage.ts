@@ -12,39 +12,59 @@ import { startDevServer } from '../src/dev-server/dev-server';
 import { findTemporalCli } from '../src/dev-server/temporal-cli';
 import { ensureSearchAttributes } from '../src/temporal/search-attributes';
 import { makeWorkflowBundle } from '../src/worker/workflow-bundle';
+import { buildService, removeBuild } from '../test/support/built-service';
+import { startBuiltApp } from './built-app';
 import { type Child, startChild } from './child';
-import { memoryMibOf, readServer, type ServerReading } from './server-meter';
+import { memoryMibOf } from './process-meter';
+import { readServer, type ServerReading } from './server-meter';
 import { PRODUCT_NAMESPACE, THIN_NAMESPACE } from './stand-in-data';
 
-export type Kind = 'product' | 'product-apart' | 'thin' | 'thin-encrypted';
+/**
+ * `product` is one process, as under `npm start`; `built` is API and worker as two built processes, with callers who read
+ * each link once a second by HTTP.
+ */
+export const KINDS = ['thin', 'product', 'built'] as const;
+export type Kind = (typeof KINDS)[number];
 
 export interface Contender {
   kind: Kind;
   namespace: string;
+  /** Takes the calls of `app-process.ts`. */
   child: Child;
+  /** The processes of the application, without those who call it. */
+  pids: readonly number[];
   /** Of the application, for Atomic. */
   webhookUrl: string;
+  /** Of the built one, for its callers. */
+  api?: { url: string; key: string };
   client: Client;
   workflowIdOf(userId: string): string;
+  stop(): Promise<void>;
+}
+
+export interface ContenderOptions {
+  maxCachedWorkflows?: number | undefined;
 }
 
 export interface Stage {
   providers: Child;
   /** KiB of the product's workflow bundle. */
   bundleKib: number;
-  startContender(kind: Kind, options?: { maxCachedWorkflows?: number }): Promise<Contender>;
+  startContender(kind: Kind, options?: ContenderOptions): Promise<Contender>;
   readServer(namespace: string): Promise<ServerReading>;
-  serverMemoryMib(): Promise<number | undefined>;
+  serverMemoryMib(): Promise<number>;
   close(): Promise<void>;
 }
 
-export async function setStage(options: {
+export interface StageOptions {
   log: (line: string) => void;
   /** The product's workflow bundle, made beforehand. */
   bundleFile?: string;
-  /** Folder for V8's CPU profiles of the applications. */
+  /** Folder for V8's CPU profiles of the applications in one process. */
   profileFolder?: string;
-}): Promise<Stage> {
+}
+
+export async function setStage(options: StageOptions): Promise<Stage> {
   const undo: (() => Promise<unknown>)[] = [];
   const close = async () => {
     for (const end of undo.splice(0).reverse()) await end();
@@ -58,7 +78,7 @@ export async function setStage(options: {
 }
 
 async function build(
-  { log, profileFolder, bundleFile }: Parameters<typeof setStage>[0],
+  { log, profileFolder, bundleFile }: StageOptions,
   undo: (() => Promise<unknown>)[],
 ): Promise<Omit<Stage, 'close'>> {
   const cliPath = await findTemporalCli({
@@ -82,9 +102,9 @@ async function build(
 
   const server = await startDevServer({ cliPath, metricsPort: 0, logLevel: 'error' });
   undo.push(server.stop);
-  const { metricsUrl } = server;
+  const { metricsUrl, address } = server;
   if (metricsUrl === undefined) throw new Error('The server has no metrics.');
-  const connection = await Connection.connect({ address: server.address });
+  const connection = await Connection.connect({ address });
   undo.push(() => connection.close());
   await ensureSearchAttributes(connection, PRODUCT_NAMESPACE);
   await registerNamespace(connection, THIN_NAMESPACE);
@@ -93,33 +113,55 @@ async function build(
   undo.push(providers.stop);
   const providersUrl = await providers.call('listen', z.string());
 
+  let built: Promise<string> | undefined;
+  undo.push(async () => built && removeBuild(await built));
+
+  async function startOneProcess(kind: 'thin' | 'product', options: ContenderOptions) {
+    const profile = profileFolder === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileFolder];
+    const child = startChild('app-process.ts', profile);
+    undo.push(child.stop);
+    const bundlePath = bundles[kind];
+    const open = { kind, temporalAddress: address, providersUrl, bundlePath, ...options };
+    const webhookUrl = await child.call('open', z.string(), open);
+    return { child, pids: [child.pid], webhookUrl, stop: child.stop };
+  }
+
+  async function startBuilt({ maxCachedWorkflows }: ContenderOptions) {
+    built ??= buildService();
+    const app = await startBuiltApp({
+      build: await built,
+      temporalAddress: address,
+      plaidUrl: providersUrl,
+      atomicUrl: providersUrl,
+      maxCachedWorkflows,
+    });
+    const child = startChild('app-process.ts');
+    const stop = async () => {
+      await child.stop();
+      await app.stop();
+    };
+    undo.push(stop);
+    const { apiUrl, apiKey, webhookUrl, pids } = app;
+    await child.call('open', z.string(), { kind: 'caller', apiUrl, apiKey, webhookUrl });
+    return { child, pids, webhookUrl, api: { url: apiUrl, key: apiKey }, stop };
+  }
+
   return {
     providers,
     bundleKib: product.length / 1024,
     async startContender(kind, options = {}) {
-      const profile = profileFolder === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileFolder];
-      const child = startChild('app-process.ts', [], profile);
-      undo.push(child.stop);
-      const isThin = kind === 'thin' || kind === 'thin-encrypted';
-      const namespace = isThin ? THIN_NAMESPACE : PRODUCT_NAMESPACE;
-      const webhookUrl = await child.call('open', z.string(), {
-        kind,
-        temporalAddress: server.address,
-        providersUrl,
-        bundlePath: isThin ? bundles.thin : bundles.product,
-        ...options,
-      });
+      const app = await (kind === 'built' ? startBuilt(options) : startOneProcess(kind, options));
+      const namespace = kind === 'thin' ? THIN_NAMESPACE : PRODUCT_NAMESPACE;
       return {
+        ...app,
         kind,
         namespace,
-        child,
-        webhookUrl,
         client: new Client({ connection, namespace }),
-        workflowIdOf: (userId) => (isThin ? userId : `processor-link/${userId}`),
+        workflowIdOf: (userId) => (kind === 'thin' ? userId : `processor-link/${userId}`),
       };
     },
     readServer: (namespace) => readServer(metricsUrl, server.pid, namespace),
-    serverMemoryMib: () => memoryMibOf(server.pid),
+    serverMemoryMib: () => memoryMibOf([server.pid]),
   };
 }
 

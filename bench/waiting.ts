@@ -2,10 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { countSchema, memorySchema } from './answers';
+import { cpuMsOf } from './process-meter';
 import type { Contender, Stage } from './stage';
 
 const STARTS_AT_ONCE = 50;
-const WARM_UP_MS = 2_000;
+const WARM_UP_LINKS = 100;
 const DEADLINE_MS = 15 * 60_000;
 
 /** Memory in MiB. */
@@ -35,15 +36,12 @@ export async function runWaiting(
   maxCachedWorkflows?: number,
 ): Promise<WaitingFigures> {
   const { providers } = stage;
-  const app = await stage.startContender(
-    'product',
-    maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows },
-  );
-  const { child, webhookUrl } = app;
+  const app = await stage.startContender('product', { maxCachedWorkflows });
+  const { child, webhookUrl, pids } = app;
   try {
     const prefix = `waiting-${links}-${child.pid}`;
     await providers.call('aim', z.undefined(), { webhookUrl, hold: false });
-    await child.call('loop', z.unknown(), { prefix: `warm-${prefix}`, inFlight: 10, windowMs: WARM_UP_MS });
+    await child.call('loop', z.unknown(), { prefix: `warm-${prefix}`, inFlight: 10, links: WARM_UP_LINKS });
     await sleep(1_000);
     const idle = await child.call('memory', memorySchema);
 
@@ -58,14 +56,14 @@ export async function runWaiting(
     await until(async () => (await countIn(app, 'waiting', prefix)) === links);
     const waiting = await child.call('memory', memorySchema);
 
-    const cpuBefore = await child.call('cpuMs', z.number());
+    const cpuBefore = await cpuMsOf(pids);
     const releasedMs = performance.now();
     const delivered = providers.call('release', z.undefined());
     await child.call('allFinished', z.undefined());
     await delivered;
     const drainSeconds = (performance.now() - releasedMs) / 1_000;
     await until(async () => (await countIn(app, 'linked', prefix)) === links);
-    const cpuMs = (await child.call('cpuMs', z.number())) - cpuBefore;
+    const cpuMs = (await cpuMsOf(pids)) - cpuBefore;
     const seen = await providers.call('count', countSchema);
     const after = await child.call('memory', memorySchema);
     return {
@@ -85,7 +83,7 @@ export async function runWaiting(
       doubled: seen.doubled,
     };
   } finally {
-    await child.stop();
+    await app.stop();
   }
 }
 

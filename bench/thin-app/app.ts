@@ -1,13 +1,7 @@
-/**
- * The same flow as a thin Temporal application: no validation, no encryption, no logs, the SDK's defaults. With `encrypted` it
- * has the product's payload codec, which is then all that it differs in from the one without.
- */
-import { randomBytes } from 'node:crypto';
+/** The same flow as a thin Temporal application: no validation, no encryption, no logs, the SDK's defaults. */
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import fastify from 'fastify';
-import { parseKeyRing } from '../../src/encryption/key-ring';
-import { createPayloadCodec } from '../../src/encryption/payload-codec';
 import type { AppOptions, LinkApp } from '../link-app';
 import { ACCOUNT_ID, THIN_NAMESPACE } from '../stand-in-data';
 import { createThinActivities } from './activities';
@@ -15,17 +9,12 @@ import type { thinLink } from './workflows';
 
 const TASK_QUEUE = `thin-${process.pid}`;
 
-export async function startThinApp(options: AppOptions & { encrypted: boolean }): Promise<LinkApp> {
+export async function startThinApp(options: AppOptions): Promise<LinkApp> {
   const { temporalAddress: address, onResult } = options;
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const nativeConnection = await NativeConnection.connect({ address });
   const connection = await Connection.connect({ address });
-  const keyRing = parseKeyRing(`bench:${randomBytes(32).toString('base64')}`);
-  const dataConverter = options.encrypted
-    ? { payloadCodecs: [createPayloadCodec({ keyRing, namespace: THIN_NAMESPACE })] }
-    : {};
   const worker = await Worker.create({
-    dataConverter,
     connection: nativeConnection,
     namespace: THIN_NAMESPACE,
     taskQueue: TASK_QUEUE,
@@ -46,7 +35,7 @@ export async function startThinApp(options: AppOptions & { encrypted: boolean })
     },
   });
   const running = worker.run();
-  const client = new Client({ connection, namespace: THIN_NAMESPACE, dataConverter });
+  const client = new Client({ connection, namespace: THIN_NAMESPACE });
 
   const receiver = fastify();
   receiver.post<{ Body: { user: { identifier: string } } }>('/webhook', async ({ body }) => {

@@ -50,6 +50,11 @@ export class ServiceProcess {
     });
   }
 
+  /** Of its present life; undefined before the first. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   get exited(): Promise<ProcessExit> {
     return this.#exited;
   }
