@@ -8,9 +8,8 @@ import {
   type Links,
   type LinkView,
 } from '../../src/link-client';
-import { plaidSignal } from '../long-life/support/plaid-signal';
 import { useRealWorld } from '../long-life/support/use-real-world';
-import { EMPLOYER, RECURRING, webhook } from '../support/link-world';
+import { EMPLOYER, plaidWebhook, RECURRING, webhook } from '../support/link-world';
 
 jest.setTimeout(60_000);
 
@@ -52,7 +51,7 @@ function realScene(): () => Scene {
       completeJob: (userId, job) => webhook(handleOf(userId), job),
       async requireSignIn(userId) {
         await plaid.requireLogin(itemOf(userId), { webhook: false });
-        await handleOf(userId).signal(...plaidSignal('sign_in_required', itemOf(userId)));
+        await plaidWebhook(handleOf(userId), { kind: 'sign_in_required', itemId: itemOf(userId) });
       },
       signIn: (userId) => plaid.repair(itemOf(userId), { webhook: false }),
     };

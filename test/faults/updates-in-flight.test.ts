@@ -9,12 +9,12 @@ import { createApp } from '../../src/http/api/app';
 import { LinkClient } from '../../src/link-client/link-client';
 import { connectTemporal } from '../../src/temporal/connection';
 import { expectProblem } from '../http/support/problem';
-import { plaidSignal } from '../long-life/support/plaid-signal';
 import {
   EMPLOYER,
   getLink,
   type Handle,
   type LinkWorld,
+  plaidWebhook,
   RECURRING,
   startLinkWorld,
   viewWhen,
@@ -129,7 +129,7 @@ it('says 503 with Retry-After to what is over the limit, and goes on with all th
       app.inject({ method: 'POST', url: '/v1/link-tokens', headers, payload: { userId, mode: 'update' } }),
     );
   await plaid.requireLogin(itemId, { webhook: false });
-  await handle.signal(...plaidSignal('sign_in_required', itemId));
+  await plaidWebhook(handle, { kind: 'sign_in_required', itemId });
   await viewWhen(handle, ({ state }) => state === 'needs_attention');
   const waits = JOBS.map((job) => first.waitForJob(userId, job, { waitMs: PATIENT_MS }));
   plaid.faults.add({ operation: LINK_TOKEN, times: 'always', kind: { hold: 'tokens' } });

@@ -10,13 +10,13 @@ import {
   getLink,
   type Handle,
   outcome,
+  plaidWebhook,
   RECURRING,
   settled,
   viewWhen,
   webhook,
 } from '../support/link-world';
 import { replayErrors } from '../support/replay';
-import { plaidSignal } from './support/plaid-signal';
 import { type HistoryEvent, historiesOf } from './support/run-chain';
 import { useRealWorld } from './support/use-real-world';
 
@@ -31,7 +31,7 @@ const world = useRealWorld({ historyEvents: HISTORY_EVENTS, settings: { resultOv
 /** Signals without effect, until the link is in another run than `view` was read in. */
 async function nextRun(handle: Handle, { runId, ...before }: LinkView): Promise<LinkView> {
   for (let signals = 0; signals < 10 * HISTORY_EVENTS; signals += 1) {
-    await handle.signal(...plaidSignal('pending_disconnect', 'another-item'));
+    await plaidWebhook(handle, { kind: 'pending_disconnect', itemId: 'another-item' });
     const { runId: newRunId, ...view } = await getLink(handle);
     if (newRunId === runId) continue;
     expect(view).toEqual(before);
@@ -139,7 +139,7 @@ it('carries a webhook that came before its job could be registered', async () =>
     await webhook(handle, EMPLOYER);
     await nextRun(handle, before);
     expect(atomic.links(userId)).toEqual([]);
-    await handle.signal(...plaidSignal('history_ready', itemId));
+    await plaidWebhook(handle, { kind: 'history_ready', itemId });
     const view = await viewWhen(handle, ({ state }) => state === 'linked');
     expect(view.jobs[EMPLOYER]).toMatchObject({ state: 'completed', via: 'webhook' });
   } finally {
@@ -151,8 +151,8 @@ it('carries a link that needs attention, and what the bank warned of', async () 
   const { plaid } = world();
   const { handle, itemId } = await linked([EMPLOYER]);
   await plaid.requireLogin(itemId, { webhook: false });
-  await handle.signal(...plaidSignal('pending_expiration', itemId));
-  await handle.signal(...plaidSignal('sign_in_required', itemId));
+  await plaidWebhook(handle, { kind: 'pending_expiration', itemId });
+  await plaidWebhook(handle, { kind: 'sign_in_required', itemId });
   const before = await viewWhen(handle, ({ state }) => state === 'needs_attention');
   expect(before).toMatchObject({
     warning: { code: 'pending_expiration' },
@@ -171,7 +171,7 @@ it('loses no webhook and no update while runs follow each other', async () => {
   const rounds = 12;
   for (let round = 2; round < 2 + rounds; round += 1) {
     const noise = Array.from({ length: 10 }, () =>
-      handle.signal(...plaidSignal('pending_disconnect', 'another-item')),
+      plaidWebhook(handle, { kind: 'pending_disconnect', itemId: 'another-item' }),
     );
     const asked = [EMPLOYER, RECURRING].map((job) => askAgain(handle, job));
     await Promise.all([...noise, ...asked]);
@@ -204,7 +204,7 @@ it('does not make way while a step is under way, and follows the other job meanw
   await handle.executeUpdate(UPDATES.runJob, { args: [{ job: RECURRING }] });
   await viewWhen(handle, ({ error }) => error?.code === 'provider_unavailable');
   for (let signals = 0; signals < 2 * HISTORY_EVENTS; signals += 1) {
-    await handle.signal(...plaidSignal('pending_disconnect', 'another-item'));
+    await plaidWebhook(handle, { kind: 'pending_disconnect', itemId: 'another-item' });
   }
   const fetches = () => atomic.ledger.requests(RESULTS[EMPLOYER], userId).length;
   const before = fetches();
@@ -222,7 +222,7 @@ it('does not make way at an update that it refuses, of which the history knows n
   // Signals make the history longer, by now one and now two, so that a refused update is sometimes first to find it long.
   for (let refusals = 0; refusals < REFUSALS; refusals += 1) {
     const signals = Array.from({ length: 1 + (refusals % 2) }, () =>
-      handle.signal(...plaidSignal('pending_disconnect', 'another-item')),
+      plaidWebhook(handle, { kind: 'pending_disconnect', itemId: 'another-item' }),
     );
     await Promise.all(signals);
     await getLink(handle);

@@ -10,6 +10,7 @@ import {
   getJob,
   getLink,
   type Handle,
+  plaidWebhook,
   RECURRING,
   viewWhen,
   webhook,
@@ -17,7 +18,6 @@ import {
 import { cancelled, endingOf, expectNothingLeft, expectUnlinked } from '../workflows/support/ending';
 import { hold } from '../workflows/support/holding';
 import { useLinkWorld, useTimeSkippingServer } from '../workflows/support/use-link-world';
-import { plaidSignal } from './support/plaid-signal';
 
 const server = useTimeSkippingServer();
 
@@ -36,7 +36,7 @@ describe('a link that needs its user', () => {
 
   async function signInExpires(handle: Handle, itemId: string): Promise<LinkView> {
     await scene.world.plaid.requireLogin(itemId, { webhook: false });
-    await handle.signal(...plaidSignal('sign_in_required', itemId));
+    await plaidWebhook(handle, { kind: 'sign_in_required', itemId });
     return viewWhen(handle, ({ state }) => state === 'needs_attention');
   }
 
@@ -75,14 +75,14 @@ describe('a link that needs its user', () => {
       const { handle, itemId } = await linked();
       await signInExpires(handle, itemId);
       await scene.world.plaid.repair(itemId, { webhook: false });
-      await handle.signal(...plaidSignal('sign_in_repaired', itemId));
+      await plaidWebhook(handle, { kind: 'sign_in_repaired', itemId });
       expect(await viewWhen(handle, ({ state }) => state === 'linked')).not.toHaveProperty('error');
     });
 
     it('is not mended by a LOGIN_REPAIRED that does not hold', async () => {
       const { handle, userId, itemId } = await linked();
       await signInExpires(handle, itemId);
-      await handle.signal(...plaidSignal('sign_in_repaired', itemId));
+      await plaidWebhook(handle, { kind: 'sign_in_repaired', itemId });
       await scene.world.plaid.ledger.waitForRequest('/item/get', { userId, outcome: 'answered' });
       expect(await getLink(handle)).toMatchObject({ state: 'needs_attention' });
       expect(await refusalOf(confirm(handle))).toBe('still_needs_attention');
@@ -181,7 +181,7 @@ describe('a link that needs its user', () => {
       });
       const { handle, itemId } = await scene.start({ userId, fromAccessToken: true });
       await viewWhen(handle, ({ state }) => state === 'needs_attention');
-      await handle.signal(...plaidSignal('sign_in_repaired', itemId));
+      await plaidWebhook(handle, { kind: 'sign_in_repaired', itemId });
       expect(await viewWhen(handle, ({ state }) => state === 'waiting')).toMatchObject({ itemId });
     });
   });
@@ -267,8 +267,7 @@ describe('a link that needs its user', () => {
     it('is shown with its date, and gone once the user has signed in again', async () => {
       const { handle, itemId } = await linked();
       const until = '2030-01-02T03:04:05.000Z';
-      const [signal, event] = plaidSignal('pending_disconnect', itemId);
-      await handle.signal(signal, { ...event, until });
+      await plaidWebhook(handle, { kind: 'pending_disconnect', itemId, until });
       const warned = await viewWhen(handle, ({ warning }) => warning !== undefined);
       expect(warned).toMatchObject({ state: 'linked', warning: { code: 'pending_disconnect', until } });
       await askForLinkToken(handle);
@@ -278,21 +277,21 @@ describe('a link that needs its user', () => {
 
     it('gives way to the other one, and to a sign-in that has expired', async () => {
       const { handle, itemId } = await linked();
-      await handle.signal(...plaidSignal('pending_disconnect', itemId));
-      await handle.signal(...plaidSignal('pending_expiration', itemId));
+      await plaidWebhook(handle, { kind: 'pending_disconnect', itemId });
+      await plaidWebhook(handle, { kind: 'pending_expiration', itemId });
       const warned = await viewWhen(handle, ({ warning }) => warning?.code === 'pending_expiration');
       expect(warned.state).toBe('linked');
       await signInExpires(handle, itemId);
       await scene.world.plaid.repair(itemId, { webhook: false });
-      await handle.signal(...plaidSignal('sign_in_repaired', itemId));
+      await plaidWebhook(handle, { kind: 'sign_in_repaired', itemId });
       expect(await viewWhen(handle, ({ state }) => state === 'linked')).not.toHaveProperty('warning');
     });
 
     it("of another Item is nobody's", async () => {
       const { handle } = await linked();
-      await handle.signal(...plaidSignal('pending_disconnect', 'another-item'));
-      await handle.signal(...plaidSignal('sign_in_required', 'another-item'));
-      await handle.signal(...plaidSignal('permission_revoked', 'another-item'));
+      await plaidWebhook(handle, { kind: 'pending_disconnect', itemId: 'another-item' });
+      await plaidWebhook(handle, { kind: 'sign_in_required', itemId: 'another-item' });
+      await plaidWebhook(handle, { kind: 'permission_revoked', itemId: 'another-item' });
       expect(await getLink(handle)).toMatchObject({ state: 'linked' });
       expect(await getLink(handle)).not.toHaveProperty('warning');
     });
@@ -304,7 +303,7 @@ describe('a link that needs its user', () => {
       async (itemStays) => {
         const { handle, userId, itemId } = await linked();
         await scene.world.plaid.revokePermission(itemId, { itemStays });
-        await handle.signal(...plaidSignal('permission_revoked', itemId));
+        await plaidWebhook(handle, { kind: 'permission_revoked', itemId });
         expect(await endingOf(scene, handle)).toMatchObject({
           status: 'COMPLETED',
           view: { state: 'unlinked' },
@@ -324,7 +323,7 @@ describe('a link that needs its user', () => {
       });
       const { handle, itemId } = await scene.start({ userId });
       while (scene.world.plaid.faults.held('exchange') === 0) await getLink(handle);
-      await handle.signal(...plaidSignal('permission_revoked', itemId));
+      await plaidWebhook(handle, { kind: 'permission_revoked', itemId });
       scene.world.plaid.faults.release('exchange');
       expect(await endingOf(scene, handle)).toMatchObject({
         status: 'COMPLETED',

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { NotificationEvent } from '../../src/contract/notifications';
-import { EMPLOYER, type Handle, RECURRING, viewWhen, webhook } from '../support/link-world';
-import { plaidSignal } from './support/plaid-signal';
+import { EMPLOYER, type Handle, plaidWebhook, RECURRING, viewWhen, webhook } from '../support/link-world';
 import { historiesOf } from './support/run-chain';
 import { useRealWorld } from './support/use-real-world';
 
@@ -83,12 +82,12 @@ it('tells once of a sign-in that is needed and of the repair, and again when it 
   await viewWhen(handle, ({ state }) => state === 'waiting');
   for (const times of [1, 2]) {
     await plaid.requireLogin(itemId, { webhook: false });
-    await handle.signal(...plaidSignal('sign_in_required', itemId));
-    await handle.signal(...plaidSignal('sign_in_required', itemId));
+    await plaidWebhook(handle, { kind: 'sign_in_required', itemId });
+    await plaidWebhook(handle, { kind: 'sign_in_required', itemId });
     await viewWhen(handle, ({ state }) => state === 'needs_attention');
     await takenWhen(userId, 2 * times - 1);
     await plaid.repair(itemId, { webhook: false });
-    await handle.signal(...plaidSignal('sign_in_repaired', itemId));
+    await plaidWebhook(handle, { kind: 'sign_in_repaired', itemId });
     await viewWhen(handle, ({ state }) => state === 'waiting');
     await takenWhen(userId, 2 * times);
   }

@@ -1,6 +1,5 @@
 /** What the model test has found, each by its name. */
 import { UPDATES } from '../../src/contract/names';
-import { plaidSignal } from '../long-life/support/plaid-signal';
 import { useRealWorld } from '../long-life/support/use-real-world';
 import {
   EMPLOYER,
@@ -8,6 +7,7 @@ import {
   getLink,
   type Handle,
   outcome,
+  plaidWebhook,
   RECURRING,
   settled,
   viewWhen,
@@ -103,7 +103,7 @@ it('leaves nothing of a link whose account moved, unheard of, between its proces
   while (!(await handle.fetchHistory()).events?.some((event) => event.timerStartedEventAttributes))
     await getLink(handle);
   plaid.changeAccountId(itemId);
-  await handle.signal(...plaidSignal('history_ready', itemId));
+  await plaidWebhook(handle, { kind: 'history_ready', itemId });
 
   const { status, view } = await outcome(handle);
   expect(status).toBe('FAILED');

@@ -4,13 +4,13 @@ import { SIGNALS, UPDATES } from '../../src/contract/names';
 import { isFinal } from '../../src/contract/states';
 import type { LinkSettings } from '../../src/contract/workflow';
 import type { Fault } from '../../src/simulators';
-import { plaidSignal } from '../long-life/support/plaid-signal';
 import {
   askForLinkToken,
   EMPLOYER,
   getLink,
   type Handle,
   type LinkWorld,
+  plaidWebhook,
   RECURRING,
   type StartOptions,
   viewWhen,
@@ -93,7 +93,7 @@ export class Player {
 
   async signInExpires(): Promise<void> {
     await this.world.plaid.requireLogin(this.itemId, { webhook: false });
-    await this.handle.signal(...plaidSignal('sign_in_required', this.itemId));
+    await plaidWebhook(this.handle, { kind: 'sign_in_required', itemId: this.itemId });
     await this.attention();
   }
 
@@ -297,7 +297,7 @@ export const LINK_PATHS: readonly LinkPath[] = [
       await link.registered(EMPLOYER);
       await link.signInExpires();
       await link.world.plaid.repair(link.itemId, { webhook: false });
-      await link.handle.signal(...plaidSignal('sign_in_repaired', link.itemId));
+      await plaidWebhook(link.handle, { kind: 'sign_in_repaired', itemId: link.itemId });
       await viewWhen(link.handle, ({ state }) => state === 'waiting');
       await link.unlinked();
     },
@@ -317,8 +317,8 @@ export const LINK_PATHS: readonly LinkPath[] = [
     name: 'warned',
     async play(link) {
       await linked(link, [EMPLOYER]);
-      await link.handle.signal(...plaidSignal('pending_disconnect', link.itemId));
-      await link.handle.signal(...plaidSignal('pending_expiration', 'another-item'));
+      await plaidWebhook(link.handle, { kind: 'pending_disconnect', itemId: link.itemId });
+      await plaidWebhook(link.handle, { kind: 'pending_expiration', itemId: 'another-item' });
       await viewWhen(link.handle, ({ warning }) => warning !== undefined);
       await link.confirm();
       await link.unlinked();
@@ -360,7 +360,7 @@ export const LINK_PATHS: readonly LinkPath[] = [
     async play(link) {
       await linked(link, [EMPLOYER]);
       await link.world.plaid.revokePermission(link.itemId);
-      await link.handle.signal(...plaidSignal('permission_revoked', link.itemId));
+      await plaidWebhook(link.handle, { kind: 'permission_revoked', itemId: link.itemId });
       await link.over();
     },
   },
@@ -380,7 +380,7 @@ export const LINK_PATHS: readonly LinkPath[] = [
     async play(link) {
       await link.start();
       await viewWhen(link.handle, ({ state }) => state === 'registering');
-      await link.handle.signal(...plaidSignal('history_ready', link.itemId));
+      await plaidWebhook(link.handle, { kind: 'history_ready', itemId: link.itemId });
       await link.registered(EMPLOYER);
       await link.unlinked();
     },
@@ -468,10 +468,10 @@ export const LINK_PATHS: readonly LinkPath[] = [
     on: 'short',
     async play(link) {
       await linked(link, BOTH);
-      await link.handle.signal(...plaidSignal('pending_disconnect', link.itemId));
+      await plaidWebhook(link.handle, { kind: 'pending_disconnect', itemId: link.itemId });
       const { runId } = await getLink(link.handle);
       await until(async () => {
-        await link.handle.signal(...plaidSignal('pending_disconnect', 'another-item'));
+        await plaidWebhook(link.handle, { kind: 'pending_disconnect', itemId: 'another-item' });
         return (await getLink(link.handle)).runId !== runId;
       });
       await link.handle.executeUpdate(UPDATES.runJob, { args: [{ job: EMPLOYER }] });

@@ -1,5 +1,5 @@
 import { createECDH, randomBytes, randomUUID } from 'node:crypto';
-import type { Connection, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import type { Connection, WorkflowHandle, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { Client, QueryNotRegisteredError } from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
 import type { NativeConnection } from '@temporalio/worker';
@@ -14,6 +14,7 @@ import type {
   JobReport,
   LinkAppearance,
   LinkSettings,
+  PlaidWebhookSignal,
   ProcessorLinkInput,
   RepairLinkTokenAnswer,
 } from '../../src/contract/workflow';
@@ -250,6 +251,21 @@ export function webhook(
   bodySha256: string = randomBytes(32).toString('hex'),
 ): Promise<void> {
   return handle.signal(SIGNALS.atomicWebhook, { job, bodySha256 });
+}
+
+type Meaning = PlaidWebhookSignal extends infer S
+  ? S extends unknown
+    ? Omit<S, 'bodySha256'>
+    : never
+  : never;
+
+/** Plaid's webhook, as the HTTP API passes it on; every call is another body unless `bodySha256` is given. */
+export function plaidWebhook(
+  handle: Pick<WorkflowHandle, 'signal'>,
+  meaning: Meaning,
+  bodySha256: string = randomBytes(32).toString('hex'),
+): Promise<void> {
+  return handle.signal(SIGNALS.plaidWebhook, { ...meaning, bodySha256 });
 }
 
 /** The key of somebody who asks for a Link token, for whom it does not matter to read it. */

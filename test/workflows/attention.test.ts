@@ -3,9 +3,16 @@ import { ApplicationFailure, WorkflowUpdateFailedError } from '@temporalio/clien
 import { SIGNALS, UPDATES } from '../../src/contract/names';
 import type { LinkView } from '../../src/contract/schemas';
 import { rejectionOf } from '../support/error-text';
-import { askForLinkToken, EMPLOYER, getLink, type Handle, viewWhen, webhook } from '../support/link-world';
+import {
+  askForLinkToken,
+  EMPLOYER,
+  getLink,
+  type Handle,
+  plaidWebhook,
+  viewWhen,
+  webhook,
+} from '../support/link-world';
 import { cancelled, endingOf, expectFailed, expectUnlinked } from './support/ending';
-import { plaidWebhook } from './support/plaid-signal';
 import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
 
 const server = useTimeSkippingServer();

@@ -1,8 +1,7 @@
 import { UPDATES } from '../../src/contract/names';
 import type { WaitForJobAnswer } from '../../src/contract/workflow';
 import { useRealWorld } from '../long-life/support/use-real-world';
-import { askForLinkToken, EMPLOYER, getLink, outcome, viewWhen } from '../support/link-world';
-import { plaidWebhook } from './support/plaid-signal';
+import { askForLinkToken, EMPLOYER, getLink, outcome, plaidWebhook, viewWhen } from '../support/link-world';
 
 const HISTORY_EVENTS = 60;
 // A request that is held has to last until the server has asked for the next run.

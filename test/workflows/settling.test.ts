@@ -1,7 +1,6 @@
-import { askForLinkToken, EMPLOYER, RECURRING, viewWhen, webhook } from '../support/link-world';
+import { askForLinkToken, EMPLOYER, plaidWebhook, RECURRING, viewWhen, webhook } from '../support/link-world';
 import { endingOf, expectUnlinked } from './support/ending';
 import { hold } from './support/holding';
-import { plaidWebhook } from './support/plaid-signal';
 import { useLinkWorld, useRealServer } from './support/use-link-world';
 
 // The time-skipping server mistakes a cancel that comes during an attempt at a step.

@@ -1,10 +1,9 @@
 import { UPDATES } from '../../../src/contract/names';
 import type { LinkView } from '../../../src/contract/schemas';
 import type { LinkSettings } from '../../../src/contract/workflow';
-import { EMPLOYER, RECURRING, REPLY_KEY, viewWhen, webhook } from '../../support/link-world';
+import { EMPLOYER, plaidWebhook, RECURRING, REPLY_KEY, viewWhen, webhook } from '../../support/link-world';
 import type { Call } from './call-log';
 import { addFault, type Held, hold, providerOf } from './holding';
-import { plaidWebhook } from './plaid-signal';
 import type { LinkScene, Started } from './use-link-world';
 
 /** A link that has come to the point where it is to be cancelled. */
