@@ -1,13 +1,10 @@
 /** Temporal takes ten updates of one workflow at a time. However many callers there are, none may be turned away for good. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Connection } from '@temporalio/client';
-import { NativeConnection } from '@temporalio/worker';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { Registry } from 'prom-client';
 import type { Job } from '../../src/contract/jobs';
 import { createApp } from '../../src/http/api/app';
 import { LinkClient } from '../../src/link-client/link-client';
-import { connectTemporal } from '../../src/temporal/connection';
 import { expectProblem } from '../http/support/problem';
 import {
   EMPLOYER,
@@ -21,7 +18,6 @@ import {
   webhook,
 } from '../support/link-world';
 import { useSdkLog } from '../support/sdk-log';
-import { realServer } from '../support/temporal';
 
 jest.setTimeout(120_000);
 
@@ -33,8 +29,6 @@ const TEMPORAL_LIMIT = 10;
 const PATIENT_MS = 60_000;
 const LINK_TOKEN = '/link/token/create';
 
-let connection: Connection;
-let nativeConnection: NativeConnection;
 let world: LinkWorld;
 let first: LinkClient;
 let second: LinkClient;
@@ -42,10 +36,7 @@ const apps: FastifyInstance[] = [];
 
 useSdkLog();
 beforeAll(async () => {
-  const { address } = await realServer();
-  connection = await connectTemporal({ connectConfig: { connectionOptions: { address } }, lazy: false });
-  nativeConnection = await NativeConnection.connect({ address });
-  world = await startLinkWorld({ connection, nativeConnection, providerTimeoutMs: 30_000 });
+  world = await startLinkWorld({ providerTimeoutMs: 30_000 });
   first = linkClient(PATIENT_MS);
   second = linkClient(PATIENT_MS);
 });
@@ -55,8 +46,6 @@ afterAll(async () => {
   await first?.close();
   await second?.close();
   await world?.close();
-  await nativeConnection?.close();
-  await connection?.close();
 });
 
 function linkClient(callTimeoutMs: number): LinkClient {

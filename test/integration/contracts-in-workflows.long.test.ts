@@ -1,6 +1,4 @@
 /** Whole lives of links, under every contract that a customer's Atomic may have. */
-import type { Connection } from '@temporalio/client';
-import { NativeConnection } from '@temporalio/worker';
 import { JOBS, type Job } from '../../src/contract/jobs';
 import { SIGNALS } from '../../src/contract/names';
 import { atomicOf } from '../../src/process/wiring';
@@ -18,7 +16,6 @@ import {
   startLinkWorld,
 } from '../support/link-world';
 import { useSdkLog } from '../support/sdk-log';
-import { connectTo, realServer } from '../support/temporal';
 import { CONTRACTS, type Contract, ENV } from './support/atomic-contracts';
 
 interface Customer {
@@ -30,19 +27,13 @@ interface Customer {
 }
 
 const customers = new Map<string, Customer>();
-const closers: (() => Promise<unknown>)[] = [];
 let world: LinkWorld;
 
 useSdkLog();
 beforeAll(async () => {
-  const { address } = await realServer();
-  const connection: Connection = await connectTo(address);
-  const nativeConnection = await NativeConnection.connect({ address });
   // One worker for all: whose Atomic is called is a matter of the user.
   const atomicOfUser = ({ userId }: { userId: string }) => customerOf(userId).atomic;
   world = await startLinkWorld({
-    connection,
-    nativeConnection,
     settings: { resultOverdueAfterMs: 300 },
     providerTimeoutMs: 15_000,
     atomic: {
@@ -52,15 +43,10 @@ beforeAll(async () => {
       fetchJobResult: (request, options) => atomicOfUser(request).fetchJobResult(request, options),
     },
   });
-  closers.push(
-    () => world.close(),
-    () => nativeConnection.close(),
-    () => connection.close(),
-  );
   for (const [index, contract] of CONTRACTS.entries()) await open(`customer-${index}`, contract);
 });
 afterAll(async () => {
-  for (const close of closers) await close();
+  await world?.close();
   await Promise.all([...customers.values()].map(({ simulator }) => simulator.close()));
 });
 

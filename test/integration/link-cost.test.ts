@@ -1,6 +1,4 @@
 /** A gate on counts, not on clocks: a change that makes a link dearer for its server has to change a figure here. */
-import type { Connection } from '@temporalio/client';
-import { NativeConnection } from '@temporalio/worker';
 import { costOfHistory, type HistoryCost } from '../../bench/history-cost';
 import type { Job } from '../../src/contract/jobs';
 import {
@@ -12,27 +10,12 @@ import {
   viewWhen,
   webhook,
 } from '../support/link-world';
-import { connectTo, realServer } from '../support/temporal';
 import { workflowBundle } from '../support/workflow-bundle';
-
-let connection: Connection;
-let nativeConnection: NativeConnection;
-
-beforeAll(async () => {
-  const { address } = await realServer();
-  connection = await connectTo(address);
-  nativeConnection = await NativeConnection.connect({ address });
-});
-
-afterAll(async () => {
-  await connection?.close();
-  await nativeConnection?.close();
-});
 
 describe('where every step succeeds at once', () => {
   let world: LinkWorld;
   beforeAll(async () => {
-    world = await startLinkWorld({ connection, nativeConnection });
+    world = await startLinkWorld();
   });
   afterAll(() => world?.close());
 

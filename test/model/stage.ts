@@ -1,6 +1,4 @@
-import { NativeConnection } from '@temporalio/worker';
 import { type LinkWorld, startLinkWorld } from '../support/link-world';
-import { connectTo } from '../support/temporal';
 
 /** Where links are played one after the other: a worker and providers, with settings that make seconds of days. */
 export interface Stage {
@@ -16,22 +14,12 @@ export const LONG_MS = GIVE_UP_MS + 100;
 export const WAIT_FOR_HISTORY_MS = 1_000;
 
 export async function openStage(address: string, encryptionKeys: string): Promise<Stage> {
-  const connection = await connectTo(address);
-  const nativeConnection = await NativeConnection.connect({ address });
   const world = await startLinkWorld({
-    connection,
-    nativeConnection,
+    address,
     encryptionKeys,
     maxCachedWorkflows: CACHED_WORKFLOWS,
     settings: { resultOverdueAfterMs: 300, resultGiveUpAfterMs: GIVE_UP_MS },
   });
   world.atomic.settings.jobDelayMs = 'manual';
-  return {
-    world,
-    async close() {
-      await world.close();
-      await nativeConnection.close();
-      await connection.close();
-    },
-  };
+  return { world, close: () => world.close() };
 }

@@ -4,9 +4,8 @@
  */
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Connection } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
-import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { NOTIFICATION_WORKFLOW_TYPE, SEARCH_ATTRIBUTE_TYPES } from '../../src/contract/names';
 import { type DevServer, startDevServer } from '../../src/dev-server/dev-server';
 import { findTemporalCli } from '../../src/dev-server/temporal-cli';
@@ -112,15 +111,7 @@ class Stages {
       }),
     });
     this.#closers.unshift(() => server.stop());
-    const connection = await Connection.connect({ address: server.address });
-    this.#closers.unshift(() => connection.close());
-    const nativeConnection = await NativeConnection.connect({ address: server.address });
-    this.#closers.unshift(() => nativeConnection.close());
-    const world = await startLinkWorld({
-      connection,
-      nativeConnection,
-      encryptionKeys: this.encryptionKeys,
-    });
+    const world = await startLinkWorld({ address: server.address, encryptionKeys: this.encryptionKeys });
     this.#closers.unshift(() => world.close());
     return world;
   }

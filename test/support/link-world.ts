@@ -1,9 +1,13 @@
 import { createECDH, randomBytes, randomUUID } from 'node:crypto';
-import type { Connection, WorkflowHandle, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
-import { Client, QueryNotRegisteredError } from '@temporalio/client';
+import {
+  Client,
+  type Connection,
+  QueryNotRegisteredError,
+  type WorkflowHandle,
+  type WorkflowHandleWithFirstExecutionRunId,
+} from '@temporalio/client';
 import { TypedSearchAttributes } from '@temporalio/common';
-import type { NativeConnection } from '@temporalio/worker';
-import { Worker } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../../activities';
 import { JOBS, type Job } from '../../src/contract/jobs';
 import { QUERIES, SIGNALS, UPDATES, WORKFLOW_TYPE, workflowIdOf } from '../../src/contract/names';
@@ -29,6 +33,7 @@ import { startAtomicSimulator, startPlaidSimulator } from '../../src/simulators'
 import type { AtomicSimulator } from '../../src/simulators/atomic/simulator';
 import type { PlaidSimulator } from '../../src/simulators/plaid/simulator';
 import { linkJobsKey, linkStateKey, linkStateSinceKey } from '../../src/temporal/search-attributes';
+import { connectTo, realServer } from './temporal';
 import { within } from './within';
 import { workflowBundle } from './workflow-bundle';
 
@@ -48,8 +53,15 @@ export const DEFAULT_SETTINGS: LinkSettings = {
 
 export type Handle = WorkflowHandleWithFirstExecutionRunId;
 
+export interface Connections {
+  connection: Connection;
+  nativeConnection: NativeConnection;
+}
+
 export interface LinkWorld {
   client: Client;
+  /** For a worker of the test's own. */
+  nativeConnection: NativeConnection;
   plaid: PlaidSimulator;
   atomic: AtomicSimulator;
   taskQueue: string;
@@ -85,10 +97,11 @@ export interface StartOptions {
   createdAt?: Date;
 }
 
-/** The real workflow and activities in a real worker, against the simulators over HTTP. */
-export async function startLinkWorld(options: {
-  connection: Connection;
-  nativeConnection: NativeConnection;
+export interface WorldOptions {
+  /** Of the server. Default: the one that all tests of a run share. */
+  address?: string;
+  /** Connections that stay open when the world closes. Default: its own, to `address`. */
+  connections?: Connections;
   namespace?: string;
   settings?: Partial<LinkSettings>;
   /** `none` for a test that runs workers of its own on the task queue. Default: one. */
@@ -105,8 +118,13 @@ export async function startLinkWorld(options: {
   encryptionKeys?: string;
   /** Told of each notification before it counts as taken; throws to refuse it. */
   onNotification?: (event: NotificationEvent) => void | Promise<void>;
-}): Promise<LinkWorld> {
-  const { connection, nativeConnection, namespace = 'default' } = options;
+}
+
+/** The real workflow and activities in a real worker, against the simulators over HTTP. */
+export async function startLinkWorld(options: WorldOptions = {}): Promise<LinkWorld> {
+  const { namespace = 'default' } = options;
+  const opened = options.connections ?? (await connectBoth(options.address ?? (await realServer()).address));
+  const { connection, nativeConnection } = opened;
   const plaid = await startPlaidSimulator({ clientId: 'client', secret: 'plaid-secret' });
   const atomic = await startAtomicSimulator({
     apiKey: 'atomic-key',
@@ -169,6 +187,7 @@ export async function startLinkWorld(options: {
   const client = new Client({ connection, namespace, dataConverter });
   return {
     client,
+    nativeConnection,
     plaid,
     atomic,
     taskQueue,
@@ -216,8 +235,16 @@ export async function startLinkWorld(options: {
       await stopWorker();
       await plaid.close();
       await atomic.close();
+      if (options.connections) return;
+      await nativeConnection.close();
+      await connection.close();
     },
   };
+}
+
+async function connectBoth(address: string): Promise<Connections> {
+  const connection = await connectTo(address);
+  return { connection, nativeConnection: await NativeConnection.connect({ address }) };
 }
 
 export const getLink = (handle: Handle): Promise<LinkView> =>

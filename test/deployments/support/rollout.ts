@@ -3,12 +3,11 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { isGrpcServiceError } from '@temporalio/client';
-import { bundleWorkflowCode, NativeConnection } from '@temporalio/worker';
+import { bundleWorkflowCode } from '@temporalio/worker';
 import pino from 'pino';
 import type { LinkView } from '../../../src/contract/schemas';
 import { failureConverterPath } from '../../../src/encryption/data-converter';
 import { workerSchema } from '../../../src/settings/schemas';
-import { connectTemporal } from '../../../src/temporal/connection';
 import { type RunningWorker, startWorker } from '../../../src/worker/start-worker';
 import {
   EMPLOYER,
@@ -42,15 +41,8 @@ export interface Rollout {
 
 export async function startRollout(): Promise<Rollout> {
   const { address, namespace, cliPath } = await realServer();
-  const connection = await connectTemporal({
-    connectConfig: { connectionOptions: { address } },
-    lazy: false,
-  });
-  const nativeConnection = await NativeConnection.connect({ address });
   const encryptionKeys = `test:${randomBytes(32).toString('base64')}`;
   const world = await startLinkWorld({
-    connection,
-    nativeConnection,
     namespace,
     encryptionKeys,
     worker: 'none',
@@ -78,7 +70,7 @@ export async function startRollout(): Promise<Rollout> {
 
   /** Temporal has noted that the version polls for workflows and activities, and can promote it. */
   async function isRegistered(buildId: string): Promise<boolean> {
-    const { workflowService } = connection;
+    const { workflowService } = world.client;
     try {
       const { workerDeploymentInfo } = await workflowService.describeWorkerDeployment({
         namespace,
@@ -109,7 +101,7 @@ export async function startRollout(): Promise<Rollout> {
         ...(buildId !== undefined && { TEMPORAL_DEPLOYMENT_NAME: name, TEMPORAL_WORKER_BUILD_ID: buildId }),
       });
       const worker = await startWorker({
-        connection: nativeConnection,
+        connection: world.nativeConnection,
         namespace,
         taskQueue: world.taskQueue,
         keyRing: world.keyRing,
@@ -130,8 +122,6 @@ export async function startRollout(): Promise<Rollout> {
     async close() {
       await Promise.all(workers.map((worker) => worker.close()));
       await world.close();
-      await nativeConnection.close();
-      await connection.close();
     },
   };
 }

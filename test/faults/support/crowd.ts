@@ -1,13 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { Connection } from '@temporalio/client';
-import { NativeConnection } from '@temporalio/worker';
 import { SEARCH_ATTRIBUTES } from '../../../src/contract/names';
 import type { LinkState } from '../../../src/contract/states';
 import { LinkClient } from '../../../src/link-client/link-client';
-import { connectTemporal } from '../../../src/temporal/connection';
 import { EMPLOYER, type LinkWorld, startLinkWorld } from '../../support/link-world';
 import { useSdkLog } from '../../support/sdk-log';
-import { realServer } from '../../support/temporal';
 import { atOnce } from './at-once';
 import { doneAgainWithoutReason } from './done-again';
 
@@ -21,23 +17,13 @@ const FETCH = 'GET employer-matches';
  * is done again without a reason.
  */
 export function linksACrowd(title: string, count: number): void {
-  let connection: Connection;
-  let nativeConnection: NativeConnection;
   let world: LinkWorld;
   let links: LinkClient;
 
   useSdkLog();
   beforeAll(async () => {
-    const { address } = await realServer();
-    connection = await connectTemporal({ connectConfig: { connectionOptions: { address } }, lazy: false });
-    nativeConnection = await NativeConnection.connect({ address });
     // Providers that answer late on a busy machine would be asked again, as they have to be.
-    world = await startLinkWorld({
-      connection,
-      nativeConnection,
-      providerTimeoutMs: 30_000,
-      maxCachedWorkflows: count,
-    });
+    world = await startLinkWorld({ providerTimeoutMs: 30_000, maxCachedWorkflows: count });
     const { client, keyRing, taskQueue } = world;
     links = new LinkClient({ client, keyRing, taskQueue, callTimeoutMs: 60_000 });
   });
@@ -45,8 +31,6 @@ export function linksACrowd(title: string, count: number): void {
   afterAll(async () => {
     await links?.close();
     await world?.close();
-    await nativeConnection?.close();
-    await connection?.close();
   });
 
   it(title, async () => {

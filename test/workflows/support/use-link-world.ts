@@ -4,7 +4,14 @@ import { type Duration, msToNumber, msToTs } from '@temporalio/common/lib/time';
 import { type LogEntry, NativeConnection } from '@temporalio/worker';
 import type { LinkView } from '../../../src/contract/schemas';
 import { type HistoryEvent, historiesOf } from '../../long-life/support/run-chain';
-import { getLink, type Handle, type LinkWorld, startLinkWorld } from '../../support/link-world';
+import {
+  type Connections,
+  getLink,
+  type Handle,
+  type LinkWorld,
+  startLinkWorld,
+  type WorldOptions,
+} from '../../support/link-world';
 import { useSdkLog } from '../../support/sdk-log';
 import { connectTo, realServer, timeSkippingServer } from '../../support/temporal';
 import { connectToSkipTime } from '../../support/time-skipping-server';
@@ -13,8 +20,7 @@ import { CallLog } from './call-log';
 import { tiedTimers } from './tied-timers';
 
 export interface Server {
-  readonly connection: Connection;
-  readonly nativeConnection: NativeConnection;
+  readonly connections: Connections;
   /** What workers and workflows of this file logged. */
   readonly logs: readonly LogEntry[];
   /** Lets time pass, in workflow time. */
@@ -75,7 +81,7 @@ function useServer(how: {
 }): Server {
   const logs = useLogs();
   let stop: (() => Promise<void>) | undefined;
-  let connections: { connection: Connection; nativeConnection: NativeConnection } | undefined;
+  let connections: Connections | undefined;
   beforeAll(async () => {
     const server = await how.start();
     stop = server.stop;
@@ -90,11 +96,8 @@ function useServer(how: {
   });
   return {
     logs,
-    get connection() {
-      return started(connections).connection;
-    },
-    get nativeConnection() {
-      return started(connections).nativeConnection;
+    get connections() {
+      return started(connections);
     },
     ...how.time(() => started(connections).connection),
   };
@@ -126,10 +129,7 @@ export interface LinkScene {
 }
 
 /** A worker with the real activities and simulators, for the tests of one `describe`. */
-export function useLinkWorld(
-  server: Server,
-  options: Omit<Parameters<typeof startLinkWorld>[0], 'connection' | 'nativeConnection'> = {},
-): LinkScene {
+export function useLinkWorld(server: Server, options: WorldOptions = {}): LinkScene {
   let world: LinkWorld | undefined;
   let calls: CallLog | undefined;
   const open: Handle[] = [];
@@ -145,8 +145,7 @@ export function useLinkWorld(
   };
 
   beforeAll(async () => {
-    const { connection, nativeConnection } = server;
-    world = await startLinkWorld({ connection, nativeConnection, ...options });
+    world = await startLinkWorld({ connections: server.connections, ...options });
     calls = new CallLog(world);
   });
 
