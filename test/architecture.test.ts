@@ -190,7 +190,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'src/operator',
       'src/tracing',
     ],
-    packages: ['@temporalio/client', '@temporalio/worker', 'pino'],
+    packages: ['@temporalio/client', '@temporalio/worker', 'pino', 'pino-pretty', 'zod'],
   },
 };
 /** The only files that read the environment. */

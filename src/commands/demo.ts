@@ -8,10 +8,15 @@ import { jobResultSchema, type LinkView, linkViewSchema } from '../contract/sche
 import { type LocalStack, startLocalStack } from '../local/stack';
 import { type Entry, runEntry } from '../process/run-entry';
 import { StartError } from '../process/start-error';
+import { productionBy } from '../settings/schema';
 import { type LocalSettings, localSchema } from '../settings/schemas';
+import { SettingsError } from '../settings/settings-error';
 import { readCommandLine } from './command-line';
 import { resultTable } from './demo/result-table';
 import { styleFor, Timeline } from './demo/timeline';
+import { wrapped } from './links/output';
+import { proveKeys } from './start/prove-keys';
+import { isColourful, terminalLog } from './start/terminal-log';
 
 /** Long enough to see the link wait for Atomic. */
 const JOB_DELAY_MS = 1_500;
@@ -20,7 +25,7 @@ const POLL_BY_DEFAULT_MS = 20_000;
 /** A long poll answers within a minute; real Atomic may take several. */
 const RESULT_WAITS = 15;
 
-const style = styleFor(process.stdout.isTTY === true);
+const style = styleFor(isColourful(process.stdout));
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -28,16 +33,24 @@ function say(text: string): void {
 
 const entry: Entry<LocalSettings> = {
   name: 'demo',
-  readSettings: localSchema.read,
+  readSettings(env) {
+    const name = productionBy(env);
+    if (name !== undefined) {
+      const what = "is production: the demo links a made-up user, in Plaid's Sandbox or simulated";
+      throw new SettingsError([{ name, what }]);
+    }
+    return localSchema.read(env);
+  },
   logLevel: 'error',
-  logTo: pino.destination(2),
+  logTo: terminalLog(process.stderr) ?? pino.destination(2),
   async start(context) {
     const { keep } = readArguments();
     const settings = withQuickPolls(context.settings);
     say(style.bold('processor-link: one user, both jobs, from a public token to nothing left\n'));
-    say('Starting Temporal, stand-ins for Plaid and Atomic, a worker and the API …');
+    await proveKeys(settings);
+    for (const line of wrapped(partsOf(settings), '')) say(line);
     const startedAt = performance.now();
-    const timeline = new Timeline(say, style);
+    const timeline = new Timeline(say, style, process.stdout.columns);
     const stack = await startLocalStack({
       ...context,
       // The demo is a show, and shows what it does in its own way.
@@ -64,6 +77,16 @@ const entry: Entry<LocalSettings> = {
     return { ...stack, ended: Promise.race([story, stack.ended]) };
   },
 };
+
+/** What is real and what is not. */
+function partsOf({ plaid, atomic, given, temporal }: LocalSettings): string {
+  const server = given.temporal
+    ? `On the Temporal server at ${temporal.connectConfig.connectionOptions.address}: starting`
+    : 'Starting a Temporal server,';
+  const banks = plaid ? `Plaid's real Sandbox (${plaid.baseUrl})` : 'a simulated Plaid';
+  const reader = atomic ? `the real Atomic (${atomic.baseUrl})` : 'a simulated Atomic';
+  return `${server} a worker and the API, with ${banks} and ${reader} …`;
+}
 
 /** The link's life, told by what the API answers and the simulators see. Throws when anything is not as it should be. */
 async function tell(stack: LocalStack, timeline: Timeline, stop: AbortSignal): Promise<void> {
@@ -93,7 +116,7 @@ async function tell(stack: LocalStack, timeline: Timeline, stop: AbortSignal): P
   if (stack.uiUrl !== undefined) {
     const workflow = encodeURIComponent(workflowIdOf(userId));
     say(
-      `\nThe run in the Temporal UI: ${stack.uiUrl}/namespaces/${stack.namespace}/workflows/${workflow}/${link.runId}/history`,
+      `\nThe run in the Temporal UI:\n${stack.uiUrl}/namespaces/${stack.namespace}/workflows/${workflow}/${link.runId}/history`,
     );
   }
 
@@ -215,7 +238,8 @@ function withQuickPolls(settings: LocalSettings): LocalSettings {
 function kept(stack: LocalStack): string {
   return [
     '\nAll is left running. Ctrl-C ends it.',
-    `  API          ${stack.apiUrl}  (Authorization: Bearer ${stack.shownApiKey ?? '<one of API_KEYS>'})`,
+    `  API          ${stack.apiUrl}`,
+    `               Authorization: Bearer ${stack.shownApiKey ?? '<one of API_KEYS>'}`,
     `  Temporal UI  ${stack.uiUrl ?? 'that of your server'}`,
     `  Temporal     ${stack.temporalAddress}`,
   ].join('\n');

@@ -7,17 +7,23 @@ import { SAVED_QUERIES, savedQueryUrl } from '../operator/links/saved-queries';
 import { type Entry, runEntry } from '../process/run-entry';
 import { type LocalSettings, localSchema } from '../settings/schemas';
 import { DATA_FOLDER, ensureDataFolder } from '../system/data-folder';
+import { proveKeys } from './start/prove-keys';
+import { terminalLog } from './start/terminal-log';
 
 const JOB_DELAY_MS = 3_000;
 /** Temporal's usual ports. */
 const TEMPORAL_PORT = 7233;
 const UI_PORT = 8233;
 
+const logTo = terminalLog(process.stdout);
+
 const entry: Entry<LocalSettings> = {
   name: 'start',
+  ...(logTo && { logTo }),
   readSettings: localSchema.read,
   async start(context) {
     const { settings } = context;
+    await proveKeys(settings);
     await ensureDataFolder(DATA_FOLDER);
     const held = await holdDataFolder(DATA_FOLDER);
     const stack = await startLocalStack({
@@ -62,7 +68,8 @@ function welcome(stack: LocalStack): string {
     'processor-link is running. Ctrl-C ends it; links are kept in .processor-link.',
     '',
     `  link a user  ${stack.apiUrl}${DEMO_URL}`,
-    `  API          ${stack.apiUrl}          (to read and try: ${stack.apiUrl}/docs)`,
+    `  API          ${stack.apiUrl}`,
+    `  its docs     ${stack.apiUrl}/docs`,
     `  Temporal UI  ${stack.uiUrl ?? 'that of your server'}`,
     `  Temporal     ${stack.temporalAddress}, namespace ${stack.namespace}`,
     `  codec        ${stack.codecUrl}`,
@@ -86,33 +93,34 @@ function savedQueries({ uiUrl, namespace }: LocalStack): string[] {
 
 /** Commands to paste into a shell. */
 function session({ apiUrl, shownApiKey, providers }: LocalStack): string[] {
-  const json = "-H 'Content-Type: application/json'";
   const part = (name: string, path: string) =>
     `  ${name}=$(node -p 'JSON.parse(process.argv[1]).${path}' "$DONE")`;
   const tokens = providers.plaidSimulator
     ? [
-        `  DONE=$(curl -s ${apiUrl}${DEMO_URL}/simulated-link ${json} \\`,
+        `  DONE=$(curl -s $API${DEMO_URL}/simulated-link -H "$JSON" \\`,
         `    -d '{"userId":"alice","bank":"First Platypus Bank"}')`,
         part('TOKEN', 'publicToken'),
         part('ACCOUNT', 'metadata.accounts[0].id'),
       ]
     : [
-        "  TOKEN='<the public token that Plaid Link gives, or npm run sandbox-token>'",
+        "  TOKEN='<the public token of Plaid Link, or of npm run sandbox-token>'",
         "  ACCOUNT='<the id of the account that was chosen in Link>'",
       ];
   return [
     'Try it:',
     '',
+    `  API=${apiUrl}`,
     `  AUTH='Authorization: Bearer ${shownApiKey ?? '<one of API_KEYS>'}'`,
+    "  JSON='Content-Type: application/json'",
     ...tokens,
-    `  curl -s ${apiUrl}/v1/links -H "$AUTH" ${json} -d '{`,
+    '  curl -s $API/v1/links -H "$AUTH" -H "$JSON" -d \'{',
     '    "userId": "alice", "publicToken": "\'$TOKEN\'", "accountId": "\'$ACCOUNT\'",',
     '    "jobs": ["employer-classification", "recurrence-detection"]',
     "  }'",
-    `  curl -s "${apiUrl}/v1/links/alice/jobs/employer-classification?waitSeconds=30" \\`,
+    '  curl -s "$API/v1/links/alice/jobs/employer-classification?waitSeconds=30" \\',
     '    -H "$AUTH"',
-    `  curl -s "${apiUrl}/v1/links/alice" -H "$AUTH"`,
-    `  curl -s -X DELETE "${apiUrl}/v1/links/alice?waitSeconds=30" -H "$AUTH"`,
+    '  curl -s "$API/v1/links/alice" -H "$AUTH"',
+    '  curl -s -X DELETE "$API/v1/links/alice?waitSeconds=30" -H "$AUTH"',
     '',
   ];
 }

@@ -7,6 +7,11 @@ const ENVIRONMENTS = ['NODE_ENV', 'PLAID_ENV', 'ATOMIC_ENV'];
 /** Read by Temporal's own library. */
 const TEMPORAL_SECRETS = ['TEMPORAL_API_KEY'];
 
+/** The variable that makes this production; undefined where none does. */
+export function productionBy(env: Env): string | undefined {
+  return ENVIRONMENTS.find((name) => env[name]?.trim() === 'production');
+}
+
 export interface Schema<Settings> {
   /** Names of all variables that are read, those of Temporal's own library aside. */
   names: readonly string[];
@@ -32,7 +37,7 @@ export function schemaOf<T extends Tree>(tree: T): Schema<ValuesOf<T>> {
         return WRONG;
       };
       const set = cleanEnvironment(env, { names, secrets, wrong });
-      const saying = ENVIRONMENTS.find((name) => set[name] === 'production');
+      const saying = productionBy(set);
       const values = readTree(tree, { set, production: saying && `${saying}=production`, wrong });
       if (values === WRONG || problems.size > 0) throw new SettingsError([...problems.values()]);
       return values;

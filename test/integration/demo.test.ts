@@ -20,12 +20,16 @@ interface Run {
 }
 
 /** As `npm run demo` does; `onOutput` hears of everything so far, and may signal. */
-function demo(args: string[], onOutput: (output: string, stop: () => void) => void = () => {}): Promise<Run> {
+function demo(
+  args: string[],
+  onOutput: (output: string, stop: () => void) => void = () => {},
+  env: Record<string, string> = {},
+): Promise<Run> {
   const { PATH, HOME, XDG_CACHE_HOME } = process.env;
   const child = spawn(
     process.execPath,
     ['--import', require.resolve('tsx'), path.join(PROJECT, 'src/commands/demo.ts'), ...args],
-    { cwd: folder, env: { PATH: `${path.dirname(cli)}:${PATH}`, HOME, XDG_CACHE_HOME } },
+    { cwd: folder, env: { PATH: `${path.dirname(cli)}:${PATH}`, HOME, XDG_CACHE_HOME, ...env } },
   );
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -74,6 +78,14 @@ describe('the demo', () => {
     expect(await whileUp).toBe(200);
     await expect(fetch(`${api}/livez`)).rejects.toThrow('fetch failed');
   }, 120_000);
+
+  it('refuses production', async () => {
+    const { output, code } = await demo([], undefined, { PLAID_ENV: 'production', PLAID_CLIENT_ID: 'id' });
+    expect(code).toBe(1);
+    expect(output).toMatch(
+      /^processor-link demo cannot start\. One setting is wrong:\n {2}PLAID_ENV is production: /,
+    );
+  });
 
   it('refuses an argument it does not know', async () => {
     const { output, code } = await demo(['--kep']);

@@ -20,20 +20,27 @@ export function styleFor(isTerminal: boolean): Style {
 export class Timeline {
   readonly #write: Write;
   readonly #style: Style;
+  readonly #columns: number;
   readonly #startedAt = performance.now();
 
-  constructor(write: Write, style: Style) {
+  /** `columns` is the width of the terminal. */
+  constructor(write: Write, style: Style, columns = Number.POSITIVE_INFINITY) {
     this.#write = write;
     this.#style = style;
+    this.#columns = columns;
   }
 
   /** `took` is in milliseconds; undefined for what has no length. */
   add(who: string, what: string, { tookMs, note }: { tookMs?: number; note?: string } = {}): void {
     const at = ((performance.now() - this.#startedAt) / 1000).toFixed(2).padStart(6);
     const took = (tookMs === undefined ? '' : `${Math.round(tookMs)} ms`).padStart(8);
-    const tail = note === undefined ? '' : `  ${this.#style.dim(note)}`;
-    const line = `${at} s  ${this.#style.bold(who.padEnd(9))} ${what.padEnd(41)} ${took}${tail}`;
-    this.#write(line.trimEnd());
+    const time = `${at} s  `;
+    const facts = `${time}${this.#style.bold(who.padEnd(9))} ${what.padEnd(41)} ${took}`.trimEnd();
+    const indent = ' '.repeat(time.length + 10);
+    const width = indent.length + 41 + took.length + 1;
+    if (note === undefined) this.#write(facts);
+    else if (width + 2 + note.length <= this.#columns) this.#write(`${facts}  ${this.#style.dim(note)}`);
+    else for (const line of [facts, `${indent}${this.#style.dim(note)}`]) this.#write(line);
   }
 
   /** The link reached another state. */

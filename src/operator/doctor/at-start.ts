@@ -7,6 +7,21 @@ import { cheapTemporalChecks, type NamespacePlace } from './temporal-checks';
 /** A Link token wants one, and no webhook comes of a token that nobody uses. */
 const WEBHOOK_URL = 'https://processor-link.invalid/webhooks/plaid';
 
+/** What is wrong of the providers' keys and products. Never rejects, and takes 5 s at the most. */
+export async function providerProblems({
+  plaid,
+  atomic,
+}: {
+  plaid?: Plaid;
+  atomic?: Atomic;
+}): Promise<Check[]> {
+  const checks = await Promise.all([
+    ...(plaid ? [checkPlaid(plaid, WEBHOOK_URL)] : []),
+    ...(atomic ? [checkAtomic(atomic)] : []),
+  ]);
+  return checks.flat().filter(({ ok }) => !ok);
+}
+
 /**
  * What is wrong of the things that a worker can prove as it starts, by a few calls that leave nothing behind. Never rejects,
  * and takes 5 s at the most.
@@ -21,8 +36,7 @@ export async function problemsAtStart({
   atomic: Atomic;
 }): Promise<Check[]> {
   const groups = await Promise.all([
-    checkPlaid(plaid.calls, WEBHOOK_URL),
-    checkAtomic(atomic),
+    providerProblems({ plaid: plaid.calls, atomic }),
     checkClock(plaid.baseUrl),
     cheapTemporalChecks(place),
   ]);
