@@ -28,20 +28,22 @@ export async function eraseUser(
   const workflowId = eraseIdOf(userId);
   const { connection, options } = client;
   const deadline = new CallDeadline(connection, callTimeoutMs);
+  // One that is open is joined without a start, of which the server would keep what it refuses.
+  let runId: string | undefined;
   if (!(await hasOpenRun(client, workflowId, deadline))) {
     const runs = new UserRuns({ connection, namespace: options.namespace });
     if (!(await deadline.call(() => runs.hasAny(userId)))) return { userId, erased: true };
+    const start = () =>
+      client.start(ERASE_WORKFLOW_TYPE, {
+        workflowId,
+        taskQueue,
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      });
+    runId = (await deadline.call(start)).firstExecutionRunId;
   }
-  const { firstExecutionRunId } = await deadline.call(() =>
-    client.start(ERASE_WORKFLOW_TYPE, {
-      workflowId,
-      taskQueue,
-      workflowIdConflictPolicy: 'USE_EXISTING',
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    }),
-  );
   if (waitMs <= 0) return { userId, erased: false };
-  const result = () => client.result(workflowId, firstExecutionRunId, { followRuns: true });
+  const result = () => client.result(workflowId, runId, { followRuns: true });
   try {
     const waiting = new CallDeadline(connection, waitMs);
     await waiting.call(result, { longPoll: true, ...(signal && { stop: signal }) });

@@ -38,7 +38,7 @@ import { LinkClientError, notLinked, temporalUnavailable, toLinkClientError } fr
 import type { ConnectOptions, LinkClientOptions } from './link-client-options';
 import { type LinkPage, type ListLinks, listLinks } from './link-list';
 import { LinkReader } from './link-reader';
-import { startLink } from './link-start';
+import { type StartTurn, startLink } from './link-start';
 import { hasOpenRun } from './open-status';
 import { SharedReads } from './shared-reads';
 import { TakenBodies } from './taken-bodies';
@@ -67,6 +67,7 @@ export class LinkClient {
   readonly #sealer: TokenSealer;
   readonly #reader: LinkReader;
   readonly #waiter: JobWaiter;
+  readonly #startTurns = new SharedReads<StartTurn>();
   readonly #signals = new Turns(SIGNALS_AT_ONCE);
   readonly #atomicBodies = new TakenBodies({ bodiesPerUser: ATOMIC_BODIES_PER_USER });
   readonly #plaidBodies = new TakenBodies({ bodiesPerUser: PLAID_BODIES_PER_USER });
@@ -166,6 +167,7 @@ export class LinkClient {
       sealer: this.#sealer,
       taskQueue: this.#taskQueue,
       eagerStart: this.#eagerStart,
+      turns: this.#startTurns,
     };
     return this.#run(async (deadline) => {
       const started = await startLink(dependencies, valid, deadline);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionLike } from '@temporalio/client';
 import { isGrpcServiceError } from '@temporalio/client';
 import { type google, temporal } from '@temporalio/proto';
@@ -11,6 +12,8 @@ const CALL_TIMEOUT_MS = 10_000;
 const WAIT_FOR_END_MS = 8_000;
 const PAGE_SIZE = 200;
 const DELETES_AT_ONCE = 10;
+const WAIT_FOR_DELETION_MS = 20_000;
+const DELETION_PAUSE_MS = 500;
 
 interface Execution {
   workflowId: string;
@@ -62,7 +65,10 @@ export class UserRuns {
     return now?.firstRunId !== link.firstRunId;
   }
 
-  /** Deletes what there is of the user. Resolves with whether there was nothing left to delete. */
+  /**
+   * Deletes what there is of the user, and waits some time until the server has. Resolves with whether there was nothing
+   * left to delete.
+   */
   async deleteRuns(userId: string, { askedAt, erasureRunId }: { askedAt: Date; erasureRunId: string }) {
     const newest = await this.#openLink(userId);
     const kept = newest !== undefined && newest.startedAt > askedAt ? newest : undefined;
@@ -78,6 +84,7 @@ export class UserRuns {
     for (let from = 0; from < listed.length; from += DELETES_AT_ONCE) {
       await Promise.all(listed.slice(from, from + DELETES_AT_ONCE).map((run) => this.#delete(run)));
     }
+    await this.#waitUntilGone(listed);
     return listed.length === 0;
   }
 
@@ -156,6 +163,17 @@ export class UserRuns {
       );
     } catch (error) {
       if (!isNotFound(error)) throw error;
+    }
+  }
+
+  /** The server takes a run out of its index before it deletes it, so each is looked for by its id. */
+  async #waitUntilGone(runs: readonly Execution[]): Promise<void> {
+    const endMs = Date.now() + WAIT_FOR_DELETION_MS;
+    for (const run of runs) {
+      while ((await this.#describe(run)) !== undefined) {
+        if (Date.now() > endMs) return;
+        await delay(DELETION_PAUSE_MS);
+      }
     }
   }
 
