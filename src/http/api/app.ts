@@ -3,10 +3,11 @@ import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import { auditRequests } from '../server/audit';
 import { requireKnownHost } from '../server/host-names';
+import { limitLongPolls } from '../server/long-polls';
 import { addMethodFallbacks } from '../server/method-fallbacks';
 import { measureRequests, measureWebhooks } from '../server/metrics';
 import { addProbes, PROBES } from '../server/probes';
-import { limitPerMinute, loadRateLimits, refusalsPerMinute } from '../server/rate-limits';
+import { type Hook, limitPerMinute, loadRateLimits, refusalsPerMinute } from '../server/rate-limits';
 import { logRequests } from '../server/request-log';
 import { addRoute } from '../server/route';
 import { createServer } from '../server/server';
@@ -61,9 +62,11 @@ export function createApp(deps: AppDeps): FastifyInstance {
     fastifyPlugin(async (root) => {
       const byKey = limitPerMinute(root, limits.requestsPerMinutePerKey, ({ caller }) => caller ?? '');
       const countRefusals = refusalsPerMinute(root, limits.refusalsPerMinutePerAddress);
+      const limitWaits = limitLongPolls(limits.longPollsPerKey);
       for (const route of api) {
         const checkKey = requireApiKey(deps.apiKeys, route.access);
-        addRoute(root, route, [(request) => countRefusals(request, () => checkKey(request)), byKey]);
+        const onlyWithKey: Hook = (request) => countRefusals(request, () => checkKey(request));
+        addRoute(root, route, [onlyWithKey, byKey, limitWaits]);
       }
       addWebhookRoutes(root, webhooks, {
         bodyLimitBytes: limits.webhookBodyBytes,

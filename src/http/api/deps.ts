@@ -81,6 +81,8 @@ export interface HttpLimits {
   webhookBodyBytes: number;
   /** Of /v1, by the name of the API key. */
   requestsPerMinutePerKey: number;
+  /** Requests that wait, by the name of the API key. Half of what LinkClient takes, so that another key has the rest. */
+  longPollsPerKey: number;
   /** Wrong keys and wrong signatures. Beyond it an address gets 429 in place of 401; what is right is served all the same. */
   refusalsPerMinutePerAddress: number;
   /** Above it requests other than probes are answered 503 at once. */
@@ -92,6 +94,7 @@ export const DEFAULT_HTTP_LIMITS: HttpLimits = {
   apiBodyBytes: 16 * 1024,
   webhookBodyBytes: 256 * 1024,
   requestsPerMinutePerKey: 30_000,
+  longPollsPerKey: 500,
   refusalsPerMinutePerAddress: 300,
   maxEventLoopDelayMs: 1000,
   maxHeapUsedBytes: 0,

@@ -1,14 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { Job } from '../../contract/jobs';
+import { isLongPoll } from './long-polls';
 import { routeOf } from './request-log';
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** The route takes `waitSeconds`. */
-    mayWait?: boolean;
-  }
-}
 
 /** nginx's word for a caller who went away before the answer. */
 const CLIENT_CLOSED_REQUEST = '499';
@@ -74,10 +68,4 @@ export function measureWebhooks(registry: Registry): WebhookMetrics {
     // Their clock may be ahead of ours.
     came: (job, eventTime) => lags.observe({ job }, Math.max(0, (Date.now() - Date.parse(eventTime)) / 1000)),
   };
-}
-
-/** Whether the caller asked to wait for something. */
-function isLongPoll({ query, routeOptions }: FastifyRequest): boolean {
-  if (!routeOptions.config.mayWait || typeof query !== 'object' || query === null) return false;
-  return 'waitSeconds' in query && Number(query.waitSeconds) > 0;
 }
