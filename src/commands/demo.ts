@@ -11,7 +11,7 @@ import { StartError } from '../process/start-error';
 import { productionBy } from '../settings/schema';
 import { type LocalSettings, localSchema } from '../settings/schemas';
 import { SettingsError } from '../settings/settings-error';
-import { readCommandLine } from './command-line';
+import { orSayWhatIsWrong, readCommandLine } from './command-line';
 import { resultTable } from './demo/result-table';
 import { styleFor, Timeline } from './demo/timeline';
 import { wrapped } from './links/output';
@@ -246,7 +246,12 @@ function kept(stack: LocalStack): string {
 }
 
 function readArguments(): { keep: boolean } {
-  return readCommandLine({ options: { keep: { type: 'boolean', default: false } } }).values;
+  const usage = 'The only argument is --keep: leave all running until Ctrl-C.\n';
+  return orSayWhatIsWrong(
+    'demo',
+    usage,
+    () => readCommandLine({ options: { keep: { type: 'boolean', default: false } } }).values,
+  );
 }
 
 void runEntry(entry);
