@@ -163,5 +163,8 @@ async function decode(
 
 /** By name alone: a message could quote what it failed on. */
 function logFailure(request: FastifyRequest, error: unknown): void {
-  request.log.warn({ error: error instanceof Error ? error.name : typeof error }, 'codec failed');
+  request.log.warn(
+    { requestId: request.id, error: error instanceof Error ? error.name : typeof error },
+    'codec failed',
+  );
 }

@@ -12,7 +12,7 @@ const CLIENT_CLOSED_REQUEST = '499';
  * asked for are not among them.
  */
 export function measureRequests(app: FastifyInstance, registry: Registry): void {
-  const labelNames = ['method', 'route', 'status'];
+  const labelNames = ['method', 'route', 'status'] as const;
   const requests = new Histogram({
     name: 'processor_link_http_request_duration_seconds',
     help: 'Time from a request to its answer, long polls apart.',
@@ -27,9 +27,11 @@ export function measureRequests(app: FastifyInstance, registry: Registry): void 
     buckets: [0.05, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 45, 60, 65],
     registers: [registry],
   });
+  const observeRequest = boundByLabels(requests);
+  const observeLongPoll = boundByLabels(longPolls);
   const observe = (request: FastifyRequest, status: string, durationMs: number) => {
-    const durations = isLongPoll(request) ? longPolls : requests;
-    durations.observe({ method: request.method, route: routeOf(request), status }, durationMs / 1000);
+    const observeOne = isLongPoll(request) ? observeLongPoll : observeRequest;
+    observeOne(request.method, routeOf(request), status, durationMs / 1000);
   };
   app.addHook('onResponse', (request, reply, done) => {
     observe(request, String(reply.statusCode), reply.elapsedTime);
@@ -67,5 +69,19 @@ export function measureWebhooks(registry: Registry): WebhookMetrics {
     count: (provider, outcome) => webhooks.inc({ provider, outcome }),
     // Their clock may be ahead of ours.
     came: (job, eventTime) => lags.observe({ job }, Math.max(0, (Date.now() - Date.parse(eventTime)) / 1000)),
+  };
+}
+
+/** Looks up the series of each combination of labels once, which takes longer than to observe a value. */
+function boundByLabels(durations: Histogram<'method' | 'route' | 'status'>) {
+  const series = new Map<string, Histogram.Internal<'method' | 'route' | 'status'>>();
+  return (method: string, route: string, status: string, seconds: number) => {
+    const key = `${method} ${route} ${status}`;
+    let bound = series.get(key);
+    if (!bound) {
+      bound = durations.labels({ method, route, status });
+      series.set(key, bound);
+    }
+    bound.observe(seconds);
   };
 }

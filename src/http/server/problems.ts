@@ -52,7 +52,11 @@ export class HttpProblem extends SafeError {
   ) {
     const kind = PROBLEMS[code];
     const detail = options.detail ?? kind.message;
+    // Its code says all; a stack trace costs more than all else of a refusal, and whoever likes can have many.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(detail, 'cause' in options ? { cause: options.cause } : {});
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'HttpProblem';
     this.status = options.status ?? kind.status;
     const retryAfterSeconds = options.retryAfterSeconds ?? kind.retryAfterSeconds;

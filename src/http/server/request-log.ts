@@ -36,6 +36,7 @@ export function routeOf(request: FastifyRequest): string {
 
 function requestFields(request: FastifyRequest) {
   return {
+    requestId: request.id,
     method: request.method,
     route: routeOf(request),
     ...(request.caller !== undefined && { caller: request.caller }),

@@ -22,7 +22,7 @@ export function traceRequests(app: FastifyInstance): void {
   const tracer = trace.getTracer('processor-link');
   app.decorateRequest('span', undefined);
   app.addHook('onRequest', (request, _reply, done) => {
-    if (!request.routeOptions.config.isProbe) request.span = startSpan(request);
+    if (isTracing() && !request.routeOptions.config.isProbe) request.span = startSpan(request);
     done();
   });
   // After the body has come: it comes in a context of its own.
@@ -53,4 +53,9 @@ export function traceRequests(app: FastifyInstance): void {
     const parent = propagation.extract(ROOT_CONTEXT, headers);
     return tracer.startSpan(`${method} ${route}`, { kind: SpanKind.SERVER, attributes }, parent);
   }
+}
+
+/** Without an endpoint for traces there is no propagator, and so nothing that a span would reach. */
+function isTracing(): boolean {
+  return propagation.fields().length > 0;
 }
