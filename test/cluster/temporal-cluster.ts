@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { waitUntilReady } from '../../src/dev-server/readiness';
 import { findTemporalCli } from '../../src/dev-server/temporal-cli';
 import { temporalSearch } from '../support/temporal-binaries';
 import { Balancer } from './balancer';
@@ -14,6 +15,8 @@ import { TemporalNode } from './temporal-node';
 
 const run = promisify(execFile);
 const SCRIPT_TIMEOUT_MS = 180_000;
+/** The one that the compose file registers. */
+const NAMESPACE = 'default';
 
 export interface TemporalCluster {
   /** Of a balancer before all nodes. */
@@ -113,11 +116,16 @@ export async function startTemporalCluster({
 
     const { command, environment: ofNamespace } = compose.temporalNamespace;
     await runScript(command, { ...ofNamespace, TEMPORAL_ADDRESS: balancer.address });
+    // A namespace is there a moment after it was registered.
+    await waitUntilReady({
+      ...{ address: balancer.address, namespace: NAMESPACE, searchAttributes: [] },
+      ...{ timeoutMs: SCRIPT_TIMEOUT_MS, signal: new AbortController().signal },
+    });
     log(`Temporal ${build.version} has ${count} nodes behind ${balancer.address}.`);
 
     const cluster: TemporalCluster = {
       address: balancer.address,
-      namespace: 'default',
+      namespace: NAMESPACE,
       version: build.version,
       postgresql,
       nodes,
