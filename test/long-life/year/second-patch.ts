@@ -1,0 +1,3 @@
+import { noteSignals } from './patch';
+
+export const interceptors = noteSignals('the second change of the year');
