@@ -110,6 +110,8 @@ describe('README.md', () => {
       'test:long',
       'test:model',
       'test:ui',
+      'test:year',
+      'soak',
       'record-histories',
     ];
     const commands = Object.keys(manifest.scripts).filter((name) => !forDevelopers.includes(name));
