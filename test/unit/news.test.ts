@@ -109,3 +109,13 @@ it.each<[what: string, happened: LinkEvent[]]>([
 ])('says nothing of %s', (_what, happened) => {
   expect(newsAfter(...happened)).toEqual([]);
 });
+
+it('tells of the end once, and of a job that is new, also where no reason is known', () => {
+  const begun = newLink({ userId: 'user-1', jobs: [] }, NOW);
+  const failed: LinkFacts = { ...begun, ending: 'failed', jobs: { [JOB]: { state: 'failed', run: 1 } } };
+  expect(newsOf(begun, failed)).toEqual([
+    { type: 'job.failed', timestamp: NOW, data: { userId: 'user-1', job: JOB, state: 'failed' } },
+    { type: 'link.failed', timestamp: NOW, data: { userId: 'user-1', state: 'failed' } },
+  ]);
+  expect(newsOf(failed, { ...failed, updatedAt: '2026-11-24T09:00:00.000Z' })).toEqual([]);
+});

@@ -44,8 +44,10 @@ describe('what an operator reads of a link in the Temporal UI', () => {
       'Why: sign_in_required',
       'Next: the user acts in Link, in update mode',
     ]);
-    const unclear = link({ sealedAccessToken: 'sealed', attention: 'account_required', choices: [] });
-    expect(detailsOf(unclear)[2]).toMatch(/the user chooses one of the accounts/);
+    const unclear = { sealedAccessToken: 'sealed', attention: 'account_required' } as const;
+    const choices = [{ accountId: 'account-1', name: 'Savings' }];
+    expect(detailsOf(link({ ...unclear, choices }))[2]).toMatch(/the user chooses one of the accounts/);
+    expect(detailsOf(link({ ...unclear, choices: [] }))[2]).toMatch(/the user acts in Link/);
   });
 });
 
