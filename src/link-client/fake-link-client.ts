@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type FailureCode, linkError } from '../contract/failures';
 import { JOBS, type Job } from '../contract/jobs';
 import {
+  type AccountChoice,
   chooseAccountSchema,
   DEFAULT_PAGE_SIZE,
   type Erasure,
@@ -38,7 +39,7 @@ interface FakeLink {
 /**
  * Links in memory, for the tests of a backend: no Temporal, no Plaid, no Atomic. It answers as {@link LinkClient} does, and
  * a test says what happens outside: {@link completeJob}, {@link failJob}, {@link requireSignIn}, {@link signIn},
- * {@link failLink}. Nothing happens by itself: a link waits until the test goes on.
+ * {@link askForAccount}, {@link failLink}. Nothing happens by itself: a link waits until the test goes on.
  *
  * ```ts
  * const links = new FakeLinkClient();
@@ -157,6 +158,7 @@ export class FakeLinkClient implements Links {
     if (runId !== undefined && runId !== link.view.runId) throw notLinked();
     if (!isFinal(link.view.state)) {
       delete link.view.error;
+      delete link.view.choices;
       this.#change(link, 'unlinked');
     }
     return structuredClone(link.view);
@@ -164,8 +166,17 @@ export class FakeLinkClient implements Links {
 
   async chooseAccount(userId: string, accountId: string): Promise<LinkView> {
     parsed(chooseAccountSchema, { accountId });
-    this.#open(userId);
-    throw new LinkClientError('not_needed', 'The link does not ask for an account.');
+    const link = this.#open(userId);
+    const { choices } = link.view;
+    if (!choices) throw new LinkClientError('not_needed', 'The link asks for no account.');
+    if (!choices.some((choice) => choice.accountId === accountId)) {
+      throw new LinkClientError('account_not_found', 'The account is none of the choices.');
+    }
+    delete link.view.error;
+    delete link.view.choices;
+    link.view.accountId = accountId;
+    this.#change(link, this.#stateByJobs(link));
+    return structuredClone(link.view);
   }
 
   async eraseUser(userId: string): Promise<Erasure> {
@@ -185,8 +196,8 @@ export class FakeLinkClient implements Links {
     const link = this.#open(userId);
     const alreadyRepaired = link.view.state !== 'needs_attention';
     if (alreadyRepaired) return { link: structuredClone(link.view), alreadyRepaired };
-    if (link.signInMissing) {
-      throw new LinkClientError('still_needs_attention', 'The bank still asks for a sign-in.');
+    if (link.signInMissing || link.view.choices) {
+      throw new LinkClientError('still_needs_attention', 'The link still needs its user.');
     }
     delete link.view.error;
     this.#change(link, this.#stateByJobs(link));
@@ -197,11 +208,14 @@ export class FakeLinkClient implements Links {
     this.#closed.abort();
   }
 
-  /** Atomic has finished a job: it is `completed`, with this result. */
-  completeJob(userId: string, job: Job, result: unknown): void {
+  /**
+   * Atomic has finished a job: it is `completed`, with this result. `resultText` is the JSON that Atomic has sent it as, for
+   * numbers that JavaScript cannot hold.
+   */
+  completeJob(userId: string, job: Job, result: unknown, resultText = JSON.stringify(result)): void {
     const link = this.#open(userId);
     const { error: _, ...before } = jobOf(link, job);
-    link.results.set(job, JSON.stringify(result));
+    link.results.set(job, resultText);
     link.view.jobs[job] = {
       ...before,
       state: 'completed',
@@ -229,6 +243,15 @@ export class FakeLinkClient implements Links {
   /** The user has been through Link's update mode; the backend has not confirmed it yet. */
   signIn(userId: string): void {
     this.#open(userId).signInMissing = false;
+  }
+
+  /** The account is unclear: the link is in `needs_attention`, until one of the choices is chosen. */
+  askForAccount(userId: string, choices: AccountChoice[]): void {
+    const link = this.#open(userId);
+    link.view.error = linkError('account_required');
+    link.view.choices = structuredClone(choices);
+    delete link.view.accountId;
+    this.#change(link, 'needs_attention');
   }
 
   /** The link ends as `failed`. */
@@ -259,7 +282,7 @@ export class FakeLinkClient implements Links {
   }
 
   #stateByJobs({ view }: FakeLink): LinkView['state'] {
-    if (view.error?.action === 'repair') return 'needs_attention';
+    if (view.error?.action === 'repair' || view.choices) return 'needs_attention';
     return JOBS.every((job) => isSettled(view.jobs[job]?.state ?? 'completed')) ? 'linked' : 'waiting';
   }
 

@@ -36,8 +36,10 @@ export type {
   StartLink,
 } from '../contract/schemas';
 export { JOB_STATES, type JobState, LINK_STATES, type LinkState } from '../contract/states';
+export { DecryptionError } from '../encryption/authenticated-encryption';
 export { createClientDataConverter } from '../encryption/client-data-converter';
-export { KeyRing, KeyRingFormatError, parseKeyRing } from '../encryption/key-ring';
+export { KeyRing, KeyRingFormatError, parseKeyRing, UnknownKeyError } from '../encryption/key-ring';
+export { PayloadRefusedError } from '../encryption/payload-codec';
 export type { EraseOptions } from './erase-user';
 export { FakeLinkClient } from './fake-link-client';
 export type { WaitOptions } from './job-waiter';

@@ -21,6 +21,10 @@ interface Scene {
   completeJob(userId: string, job: Job): Promise<void>;
   requireSignIn(userId: string): Promise<void>;
   signIn(userId: string): Promise<void>;
+  /** A public token of a bank at which the user has two accounts, checking and savings. */
+  bankOfTwoAccounts(userId: string): string;
+  /** The link of such a token asks which account it is. */
+  askForAccount(userId: string): void;
 }
 
 function fakeScene(): () => Scene {
@@ -29,6 +33,12 @@ function fakeScene(): () => Scene {
     links,
     publicToken: () => `public-sandbox-${randomUUID()}`,
     completeJob: async (userId, job) => links.completeJob(userId, job, [{ name: 'Acme' }]),
+    bankOfTwoAccounts: () => `public-sandbox-${randomUUID()}`,
+    askForAccount: (userId) =>
+      links.askForAccount(userId, [
+        { accountId: 'account-1', name: 'Checking' },
+        { accountId: 'account-2', name: 'Savings', mask: '1111' },
+      ]),
     requireSignIn: async (userId) => links.requireSignIn(userId),
     signIn: async (userId) => links.signIn(userId),
   });
@@ -49,6 +59,10 @@ function realScene(): () => Scene {
       links: new LinkClient({ client, keyRing, taskQueue }),
       publicToken: (userId) => plaid.createPublicToken({ userId }).publicToken,
       completeJob: (userId, job) => webhook(handleOf(userId), job),
+      bankOfTwoAccounts: (userId) =>
+        plaid.createPublicToken({ userId, accounts: 'checking-and-savings' }).publicToken,
+      // It does by itself.
+      askForAccount: () => undefined,
       async requireSignIn(userId) {
         await plaid.requireLogin(itemOf(userId), { webhook: false });
         await plaidWebhook(handleOf(userId), { kind: 'sign_in_required', itemId: itemOf(userId) });
@@ -130,7 +144,9 @@ describe.each([
     const { links, completeJob } = scene();
     const waiting = links.waitForJob(userId, EMPLOYER, { waitMs: 20_000 });
     await completeJob(userId, EMPLOYER);
-    expect(await waiting).toMatchObject({ job: EMPLOYER, state: 'completed', result: expect.any(Array) });
+    const answer = await waiting;
+    expect(answer).toMatchObject({ job: EMPLOYER, state: 'completed', result: expect.any(Array) });
+    expect(JSON.parse(answer.resultText ?? '')).toEqual(answer.result);
     await links.unlink(userId);
   });
 
@@ -196,6 +212,27 @@ describe.each([
       alreadyRepaired: true,
       link: { state: 'linked' },
     });
+    await links.unlink(userId);
+  });
+
+  it('lets the user choose the account where the link asks for one', async () => {
+    const userId = `user-${randomUUID()}`;
+    const { links, bankOfTwoAccounts, askForAccount } = scene();
+    await links.start({ userId, publicToken: bankOfTwoAccounts(userId), jobs: [EMPLOYER] });
+    expect(await codeOf(links.chooseAccount(`${userId}-other`, 'account-2'))).toBe('not_linked');
+    askForAccount(userId);
+    const asking = await viewWhen(userId, ({ state }) => state === 'needs_attention');
+    expect(asking.error).toMatchObject({ code: 'account_required', action: 'choose_account' });
+    const [, savings] = asking.choices ?? [];
+    if (!savings) throw new Error('There are two choices.');
+    expect(savings).toMatchObject({ name: expect.stringContaining('Savings'), mask: '1111' });
+    expect(await codeOf(links.chooseAccount(userId, 'account-of-another'))).toBe('account_not_found');
+    const chosen = await links.chooseAccount(userId, savings.accountId);
+    expect(chosen).not.toHaveProperty('choices');
+    const going = await viewWhen(userId, ({ state }) => state === 'waiting');
+    expect(going).toMatchObject({ accountId: savings.accountId });
+    expect(going).not.toHaveProperty('error');
+    expect(await codeOf(links.chooseAccount(userId, savings.accountId))).toBe('not_needed');
     await links.unlink(userId);
   });
 
