@@ -54,6 +54,7 @@ export async function startProductApp(options: ProductOptions): Promise<LinkApp>
       maxCachedWorkflows: options.maxCachedWorkflows,
       maxConcurrentActivities: 200,
       maxConcurrentWorkflowTasks: 100,
+      leanThreads: false,
       link: {
         resultOverdueAfterMs: HOUR_MS / 4,
         resultGiveUpAfterMs: 168 * HOUR_MS,

@@ -21,9 +21,9 @@ import { PRODUCT_NAMESPACE, THIN_NAMESPACE } from './stand-in-data';
 
 /**
  * `product` is one process, as under `npm start`; `built` is API and worker as two built processes, with callers who read
- * each link once a second by HTTP.
+ * each link once a second by HTTP; `lean` is the same with `WORKER_LEAN_THREADS`.
  */
-export const KINDS = ['thin', 'product', 'built'] as const;
+export const KINDS = ['thin', 'product', 'built', 'lean'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface Contender {
@@ -126,7 +126,7 @@ async function build(
     return { child, pids: [child.pid], webhookUrl, stop: child.stop };
   }
 
-  async function startBuilt({ maxCachedWorkflows }: ContenderOptions) {
+  async function startBuilt(kind: 'built' | 'lean', { maxCachedWorkflows }: ContenderOptions) {
     built ??= buildService();
     const app = await startBuiltApp({
       build: await built,
@@ -134,6 +134,7 @@ async function build(
       plaidUrl: providersUrl,
       atomicUrl: providersUrl,
       maxCachedWorkflows,
+      settings: { WORKER_LEAN_THREADS: String(kind === 'lean') },
     });
     const child = startChild('app-process.ts');
     const stop = async () => {
@@ -150,7 +151,8 @@ async function build(
     providers,
     bundleKib: product.length / 1024,
     async startContender(kind, options = {}) {
-      const app = await (kind === 'built' ? startBuilt(options) : startOneProcess(kind, options));
+      const isBuilt = kind === 'built' || kind === 'lean';
+      const app = await (isBuilt ? startBuilt(kind, options) : startOneProcess(kind, options));
       const namespace = kind === 'thin' ? THIN_NAMESPACE : PRODUCT_NAMESPACE;
       return {
         ...app,

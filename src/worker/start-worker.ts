@@ -3,6 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import {
   type ActivityInterceptorsFactory,
   type NativeConnection,
+  type WorkerOptions as SdkWorkerOptions,
   Worker,
   type WorkerDeploymentOptions,
   type WorkflowBundleOption,
@@ -23,6 +24,7 @@ import { UserRuns } from '../temporal/user-runs';
 import { workerIdentity } from '../temporal/worker-identity';
 import { traceSteps } from '../tracing/trace-steps';
 import { workerCapacity } from './capacity';
+import { withLeanThreads } from './threads/lean-threads';
 import { workflowBundle } from './workflow-bundle';
 
 /** Longer than the 40 s that an activity may take, so that one in flight can end by itself. */
@@ -63,7 +65,7 @@ export interface RunningWorker extends Running {
 /** A worker for links, notifications and erasures, polling. */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { connection, namespace, taskQueue, keyRing, work, logger, drainMs = DRAIN_MS } = options;
-  const worker = await Worker.create({
+  const workerOptions: SdkWorkerOptions = {
     connection,
     namespace,
     taskQueue,
@@ -92,7 +94,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     shutdownGraceTime: drainMs,
     shutdownForceTime: drainMs + FORCE_AFTER_DRAIN_MS,
     ...(work.deployment && { workerDeploymentOptions: deploymentOptions(work.deployment) }),
-  });
+  };
+  const create = () => Worker.create(workerOptions);
+  const worker = await (work.leanThreads ? withLeanThreads(create, { logger }) : create());
   const ended = worker.run();
   // Whoever closes it hears of it; until then nobody may be listening.
   ended.catch(() => undefined);

@@ -1,0 +1,64 @@
+import workerThreads from 'node:worker_threads';
+import { Client, type Connection } from '@temporalio/client';
+import { version } from '@temporalio/worker/package.json';
+import { createDataConverter } from '../../src/encryption/data-converter';
+import { parseKeyRing } from '../../src/encryption/key-ring';
+import { KNOWN_SDK_VERSION, withLeanThreads } from '../../src/worker/threads/lean-threads';
+import { type Service, startService } from '../support/service';
+import { connectTo } from '../support/temporal';
+
+jest.setTimeout(120_000);
+
+const logger = { warn: jest.fn() };
+
+it('knows the SDK that is installed', () => {
+  expect(version).toBe(KNOWN_SDK_VERSION);
+});
+
+it('leaves an SDK that it does not know as it is, and says so once', async () => {
+  const { Worker: before } = workerThreads;
+  const used = await withLeanThreads(async () => workerThreads.Worker, { logger, sdkVersion: '1.25.0' });
+  expect(used).toBe(before);
+  expect(logger.warn.mock.calls).toEqual([
+    [
+      { sdkVersion: '1.25.0' },
+      `WORKER_LEAN_THREADS is off: it knows version ${KNOWN_SDK_VERSION} of the Temporal SDK alone`,
+    ],
+  ]);
+});
+
+describe('a worker with lean threads', () => {
+  let service: Service;
+  let connection: Connection;
+  beforeAll(async () => {
+    service = await startService({ env: { WORKER_LEAN_THREADS: 'true' }, atomic: { webhookMode: 'none' } });
+    connection = await connectTo(service.temporal.address);
+  });
+  afterAll(async () => {
+    await connection?.close();
+    await service?.close();
+  });
+
+  it('answers the Call Stack of a link word for word as a worker without them', async () => {
+    const { userId } = await service.link();
+    await service.call.linkWhen(userId, ({ state }) => state === 'waiting');
+    const { namespace } = service.temporal;
+    const dataConverter = createDataConverter({
+      keyRing: parseKeyRing(service.env.ENCRYPTION_KEYS ?? ''),
+      namespace,
+    });
+    const client = new Client({ connection, namespace, dataConverter });
+    const handle = client.workflow.getHandle(`processor-link/${userId}`);
+    const read = async () => ({
+      text: await handle.query<string>('__stack_trace'),
+      frames: await handle.query('__enhanced_stack_trace'),
+    });
+    const lean = await read();
+    expect(lean.text).toMatch(/at \S+ \(\S*workflows\/job-steps\.ts:\d+:\d+\)/);
+
+    await service.worker.stop();
+    await service.worker.start({ WORKER_LEAN_THREADS: 'false' });
+    expect(lean).toEqual(await read());
+    expect(service.worker.output).not.toContain('WORKER_LEAN_THREADS is off');
+  });
+});
