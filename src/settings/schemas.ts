@@ -212,6 +212,7 @@ export type KeysSettings = SettingsOf<typeof keysSchema>;
 export const linksSchema = schemaOf({
   ...shared,
   ...providersIfGiven,
+  plaidEnvironment: plaidUse.environment,
   resultOverdueAfterMs,
   sealingPublicKey,
   sealingKeys: work.sealingKeys,

@@ -34,6 +34,7 @@ it('starts a link for each line, says which lines failed and why, and goes on wh
     { userId: 'user-1', accessToken: 'no-token', jobs: JOBS },
     { userId: 'user-2', publicToken: 'public-sandbox-1', jobs: JOBS },
     { userId: 'user-3', accessToken: secret, [secret]: 1, jobs: JOBS },
+    { userId: 'user-4', accessToken: secret, jobs: JOBS },
   ]);
 
   const asked = await importLinks(file);
@@ -44,7 +45,7 @@ it('starts a link for each line, says which lines failed and why, and goes on wh
 
   const answer = await importLinks(file, '--yes', '--json', '--pace', '100');
   expect(answer.code).toBe(4);
-  expect(answer.json()).toMatchObject({ total: 8, started: 2, found: 0, skipped: 0, failed: 6 });
+  expect(answer.json()).toMatchObject({ total: 9, started: 2, found: 0, skipped: 0, failed: 7 });
   const report = await readFile(`${file}.report.jsonl`, 'utf8');
   const rows: { line: number }[] = report
     .trim()
@@ -59,6 +60,12 @@ it('starts a link for each line, says which lines failed and why, and goes on wh
     expect.objectContaining({ line: 7, outcome: 'failed', message: expect.stringMatching(/^accessToken: /) }),
     expect.objectContaining({ line: 8, outcome: 'failed', message: expect.stringMatching(/^accessToken: /) }),
     expect.objectContaining({ line: 9, outcome: 'failed', message: 'line: has a field that is not known' }),
+    expect.objectContaining({
+      line: 10,
+      userId: 'user-4',
+      outcome: 'failed',
+      message: "accessToken: is not of Plaid's sandbox, which PLAID_ENV names",
+    }),
   ]);
   for (const text of [report, answer.stdout, answer.stderr]) expect(text).not.toContain(secret);
   for (const { userId } of [first, second]) {
@@ -70,7 +77,7 @@ it('starts a link for each line, says which lines failed and why, and goes on wh
   await service.call.unlink(second.userId, 60);
   await service.call.unlink(other.userId, 60);
   const again = await importLinks(file, '--yes', '--json', '--pace', '100');
-  expect(again.json()).toMatchObject({ started: 1, found: 0, skipped: 2, failed: 5 });
+  expect(again.json()).toMatchObject({ started: 1, found: 0, skipped: 2, failed: 6 });
   expect((await service.call.get(second.userId)).link().state).toBe('unlinked');
 
   // Without the report of the first, what was started is found and not started twice.

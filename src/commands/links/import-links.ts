@@ -1,6 +1,7 @@
 /** `npm run links -- import`: starts links for users whom the caller has linked at Plaid before. */
 import { access, constants } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { PlaidEnvironment } from '../../contract/plaid';
 import type { StartLink } from '../../contract/schemas';
 import { LinkClientError } from '../../link-client/link-client-error';
 import { importLines } from '../../operator/links/import-lines';
@@ -34,7 +35,7 @@ export function importLinks(args: ImportArguments): Promise<void> {
       throw new StartError(`The file cannot be read: ${args.file}`);
     });
     const report = await openImportReport(args.file);
-    const { counts, failures, users } = await survey(args.file, report);
+    const { counts, failures, users } = await survey(args.file, session.settings.plaidEnvironment, report);
     if (args.dryRun || !args.yes) return announce(counts, failures, args);
 
     for (const row of failures) await report.add(row);
@@ -55,11 +56,11 @@ export function importLinks(args: ImportArguments): Promise<void> {
 }
 
 /** Reads the whole file once before anything is started. `failures` are the lines that cannot be imported. */
-async function survey(file: string, { done }: ImportReport) {
+async function survey(file: string, environment: PlaidEnvironment, { done }: ImportReport) {
   const counts: Counts = { total: 0, started: 0, found: 0, skipped: 0, failed: 0 };
   const failures: ImportRow[] = [];
   const users = new Set<string>();
-  for await (const read of importLines(file)) {
+  for await (const read of importLines(file, environment)) {
     counts.total += 1;
     if (!read.ok) {
       counts.failed += 1;
@@ -93,7 +94,7 @@ async function startAll(
   { file, pace, toStart }: { file: string; pace: number; toStart: number },
   onRow: (row: ImportRow) => void,
 ): Promise<void> {
-  const lines = importLines(file);
+  const lines = importLines(file, session.settings.plaidEnvironment);
   const beganMs = performance.now();
   let taken = 0;
   let ended = 0;

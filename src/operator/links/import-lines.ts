@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { z } from 'zod';
+import type { PlaidEnvironment } from '../../contract/plaid';
 import { type StartLink, startLinkSchema } from '../../contract/schemas';
 
 /** A line of a file to import. `message` never holds anything of the line but the names of known fields. */
@@ -9,14 +10,17 @@ export type ImportLine = { line: number; userId?: string } & (
   | { ok: false; message: string }
 );
 
-/** The lines of a file, the first being 1; empty ones are left out. Holds one at a time in memory. */
-export async function* importLines(file: string): AsyncGenerator<ImportLine> {
+/**
+ * The lines of a file, the first being 1; empty ones are left out. Holds one at a time in memory. A token of another
+ * environment than Plaid's `environment` is wrong.
+ */
+export async function* importLines(file: string, environment: PlaidEnvironment): AsyncGenerator<ImportLine> {
   const firstLineOf = new Map<string, number>();
   let line = 0;
   for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
     line += 1;
     if (text.trim() === '') continue;
-    const read = readLine(text, line);
+    const read = readLine(text, line, environment);
     const first = read.userId === undefined ? undefined : firstLineOf.get(read.userId);
     if (read.userId !== undefined && first === undefined) firstLineOf.set(read.userId, line);
     yield first === undefined
@@ -30,7 +34,7 @@ export async function* importLines(file: string): AsyncGenerator<ImportLine> {
   }
 }
 
-function readLine(text: string, line: number): ImportLine {
+function readLine(text: string, line: number, environment: PlaidEnvironment): ImportLine {
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -48,6 +52,10 @@ function readLine(text: string, line: number): ImportLine {
       ok: false,
       message: 'accessToken: is missing (a public token is too old by then)',
     };
+  }
+  if (request.accessToken.split('-')[1] !== environment) {
+    const message = `accessToken: is not of Plaid's ${environment}, which PLAID_ENV names`;
+    return { line, userId, ok: false, message };
   }
   return { line, userId, ok: true, request };
 }
