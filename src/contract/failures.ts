@@ -188,7 +188,7 @@ export function failureCodeOf(failureClass: FailureClass, providerCode: string):
   return Object.hasOwn(exceptions, providerCode) ? (exceptions[providerCode] ?? rule.code) : rule.code;
 }
 
-/** What only the HTTP API and LinkClient can refuse with, beside {@link FAILURES}. */
+/** Refusals of the HTTP API and LinkClient, in addition to {@link FAILURES}. */
 const REFUSALS = {
   invalid_request: { status: 400, message: 'The request is not as documented.' },
   unauthorized: { status: 401, message: 'Send a valid key as Authorization: Bearer <key>.' },

@@ -19,7 +19,8 @@ export const userIdSchema = z
     'must be 1 to 128 of A-Z a-z 0-9 _ . : -, the first a letter or digit',
   )
   .meta({
-    description: "The caller's opaque id of a user. Readable in Temporal: nothing the caller would not log.",
+    description:
+      "The caller's opaque id of a user. It is readable in Temporal, so it must hold nothing that the caller would not log.",
   });
 
 export const jobSchema = z.enum(JOBS).meta({ description: "Atomic's `job`." });
@@ -186,7 +187,7 @@ export const erasureSchema = z.strictObject({
   userId: userIdSchema,
   erased: z
     .boolean()
-    .meta({ description: 'Nothing of the user is left in Temporal but that this was done.' }),
+    .meta({ description: 'Nothing about the user is left in Temporal, except that the erasure took place.' }),
 });
 export type Erasure = z.infer<typeof erasureSchema>;
 

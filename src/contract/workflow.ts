@@ -121,7 +121,7 @@ export interface LinkMemo {
   createdAt: string;
 }
 
-/** What a link's workflow takes from the settings, read anew by each run. Milliseconds. */
+/** What a link's workflow takes from the settings, read by each run at its start. Milliseconds. */
 export interface LinkSettings {
   resultOverdueAfterMs: number;
   resultGiveUpAfterMs: number;

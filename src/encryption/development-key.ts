@@ -40,7 +40,7 @@ function keyRingIn(file: string, text: string): KeyRing {
   } catch (error) {
     if (!(error instanceof KeyRingFormatError)) throw error;
     throw new DataFolderError(
-      `The key in ${file} is damaged (${error.message}). Put a copy of it back, or remove ${path.dirname(file)} and start anew: nothing in there can be read without the key.`,
+      `The key in ${file} is damaged (${error.message}). Put a copy of it back, or remove ${path.dirname(file)} and start again: nothing in there can be read without the key.`,
       { cause: error },
     );
   }

@@ -217,7 +217,7 @@ it('does not make way while a step is under way, and follows the other job meanw
 
 it('does not make way at an update that it refuses, of which the history knows nothing', async () => {
   const { handle } = await world().start();
-  // With a timer that the next run would have to begin anew.
+  // With a timer that the next run would have to begin again.
   await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
   // Signals make the history longer, by now one and now two, so that a refused update is sometimes first to find it long.
   for (let refusals = 0; refusals < REFUSALS; refusals += 1) {

@@ -394,7 +394,7 @@ describe('a link that needs its user', () => {
       expect(scene.world.atomic.links(userId)).toEqual([]);
     });
 
-    it('is registered anew once the user shares it again', async () => {
+    it('is registered again once the user shares it again', async () => {
       const { handle, userId, itemId } = await withdrawn();
       const accountId = scene.world.plaid.addAccount(itemId, {
         type: 'depository',

@@ -76,7 +76,7 @@ it('tells of jobs and of the end, thin, each once, and starts the telling in the
   expect(events.map(({ timestamp }) => timestamp)).toEqual(events.map(({ timestamp }) => timestamp).sort());
 });
 
-it('tells once of a sign-in that is needed and of the repair, and again when it expires anew', async () => {
+it('tells once of a sign-in that is needed and of the repair, and again when it expires again', async () => {
   const { plaid } = world();
   const { handle, userId, itemId } = await world().start();
   await viewWhen(handle, ({ state }) => state === 'waiting');

@@ -1,5 +1,5 @@
 /**
- * Records the golden histories anew, in place of those that are there: plays every path of a link against the simulators, on
+ * Records the golden histories, in place of those that are there: plays every path of a link against the simulators, on
  * real Temporal servers, with the workflow as it is now. `npm run record-histories`, optionally with names of paths.
  */
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';

@@ -317,7 +317,7 @@ export async function settled(handle: Handle, job: Job): Promise<JobReport | nul
   return getJob(handle, job);
 }
 
-/** Waits until the view satisfies the predicate: asked anew as fast as the server answers. */
+/** Waits until the view satisfies the predicate: asked again as fast as the server answers. */
 export async function viewWhen(handle: Handle, predicate: (view: LinkView) => boolean): Promise<LinkView> {
   const endMs = Date.now() + 20_000;
   for (;;) {

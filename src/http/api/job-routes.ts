@@ -34,7 +34,8 @@ export function jobRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
         url: '/v1/links/:userId/jobs/:job',
         operationId: 'getJob',
         summary: "Read a job's state and result",
-        description: 'With `waitSeconds` the answer waits for the job to be settled, and comes then at once.',
+        description:
+          'With `waitSeconds`, the request waits until the job is settled and is answered as soon as it is.',
         tag: TAG,
         access: 'results',
         answers: { 200: { description: 'The job as it is now.', schema: jobResultSchema } },

@@ -113,7 +113,7 @@ export function openApiDocument(routes: readonly RouteDoc[]) {
     },
     servers: [{ url: '/' }],
     tags: [
-      { name: 'Linking', description: 'From a bank to a link, and back.' },
+      { name: 'Linking', description: 'Link a user, read the link, unlink.' },
       { name: 'Jobs', description: 'What Atomic finds out.' },
       { name: 'Webhooks', description: 'From Atomic and Plaid to us, and from us to callers.' },
       { name: 'Operation', description: 'For those who run the service.' },
@@ -142,7 +142,7 @@ function notificationOperation() {
   };
   return {
     operationId: 'receiveNotification',
-    summary: 'Receive what happened to a link',
+    summary: 'Receive a notification about a link',
     description:
       'Posted to `NOTIFY_URL` as a Standard Webhook, signed with `NOTIFY_SECRET`. It can come twice and out of order: ' +
       'read the link to know.',
@@ -156,9 +156,9 @@ function notificationOperation() {
       },
     },
     responses: {
-      '2XX': { description: 'Taken.' },
+      '2XX': { description: 'Accepted.' },
       410: { description: 'Never to be sent again.' },
-      default: { description: 'Tried again for 24 hours.' },
+      default: { description: 'Sent again, for up to 24 hours.' },
     },
   };
 }

@@ -51,13 +51,13 @@ export const listQuerySchema = z.strictObject({
   }),
   pageSize: wholeNumber(1, MAX_PAGE_SIZE)
     .default(DEFAULT_PAGE_SIZE)
-    .meta({ description: 'Rows a page, at most.' }),
+    .meta({ description: 'Maximum number of rows per page.' }),
   pageToken: z
     .string()
     .min(1)
     .max(MAX_PAGE_TOKEN_LENGTH)
     .optional()
-    .meta({ description: '`nextPageToken` of the page before, with the same filters.' }),
+    .meta({ description: '`nextPageToken` of the previous page, with the same filters.' }),
 });
 
 export const linkListSchema = z.strictObject({
@@ -67,7 +67,7 @@ export const linkListSchema = z.strictObject({
 
 export const linkLanguageSchema = z
   .enum(LINK_LANGUAGES, `must be one of Link's languages: ${LINK_LANGUAGES.join(', ')}`)
-  .meta({ description: 'What Link can speak.' });
+  .meta({ description: 'Languages that Link supports.' });
 
 export const linkTokenRequestSchema = z.strictObject({
   userId: userIdSchema,

@@ -61,7 +61,7 @@ export interface AtomicSimulator {
    * same over two runs looks like the earlier run's result to whoever polls: see `setResultBy`.
    */
   setResult(job: Job, userId: string | undefined, value: unknown): void;
-  /** As `setResult`, made anew for each run. */
+  /** As `setResult`, made again for each run. */
   setResultBy(job: Job, userId: string | undefined, make: ResultMaker): void;
   /** As `setResult`, by JSON text that is answered as it stands. */
   setResultText(job: Job, userId: string | undefined, text: string): void;

@@ -54,7 +54,7 @@ export interface PlaidWebhooksOptions {
   retryDelaysMs: readonly number[];
 }
 
-/** Plaid's webhooks: pretty-printed, signed anew for each attempt, taken only by a 200 within 10 s. */
+/** Plaid's webhooks: pretty-printed, signed again for each attempt, taken only by a 200 within 10 s. */
 export class PlaidWebhooks {
   readonly #options: PlaidWebhooksOptions;
   /** The newest 1,000 that were answered. */

@@ -96,7 +96,7 @@ export class Ledger<Name extends string = string> {
   }
 
   /**
-   * Resolves with the first entry that satisfies the predicate, past or future. A request counts anew when its
+   * Resolves with the first entry that satisfies the predicate, past or future. A request counts again when its
    * outcome changes. Rejects after `timeoutMs`, and when the simulator closes.
    */
   waitFor(

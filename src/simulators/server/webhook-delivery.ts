@@ -12,7 +12,7 @@ export interface WebhookMessage {
 export type WebhookAnswer = { status: number } | { error: string };
 
 export interface DeliveryPlan {
-  /** Called for each attempt, so that a sender can sign anew. */
+  /** Called for each attempt, so that a sender can sign again. */
   message(): WebhookMessage;
   succeeded(status: number): boolean;
   /** One delay for each retry. */

@@ -89,7 +89,7 @@ const ofAtomic: Record<string, Kind> = {
   'the right signature twice': atomic((body, target) => [right(body, target), right(body, target)]),
   'the right signature among others': atomic((body, target) => `${hmac('x', body)},${right(body, target)}`),
   'the signature of the body and a line feed': atomic((body, target) => right(`${body}\n`, target)),
-  'the signature of the body laid out anew': atomic((body, target) =>
+  'the signature of the body laid out again': atomic((body, target) =>
     right(JSON.stringify(JSON.parse(body), undefined, 2), target),
   ),
   "another webhook's signature": atomic((_, { recorded }) => recorded.signature),

@@ -224,7 +224,7 @@ describe('webhooks', () => {
     expectRefusal(unknown, 'INVALID_WEBHOOK_VERIFICATION_KEY_ID');
   });
 
-  it('are tried again until a 200, which 202 is not, and signed anew each time', async () => {
+  it('are tried again until a 200, which 202 is not, and signed again each time', async () => {
     const plaid = await start({ webhookRetryDelaysMs: [1, 1, 1, 1, 1, 1] });
     const hooks = await receiver([202, 500, 200]);
     const { itemId } = await linkedItem(plaid, { webhook: hooks.url });
