@@ -83,7 +83,7 @@ describe('membership of a closed list', () => {
     ['a failure class', isFailureClass],
     ['a problem code', isProblemCode],
   ])('no value but a string is %s', (_name, isMember) => {
-    for (const value of [undefined, null, 1, ['unlinked'], { toString: () => 'unlinked' }]) {
+    for (const value of [undefined, null, 1, ['unlinked'], { toString: () => 'unlinked' }, ['transient']]) {
       expect(isMember(value)).toBe(false);
     }
   });

@@ -14,7 +14,7 @@ const stalls = { 'a step': { code: 'bank_unavailable' }, another: { code: 'provi
 
 describe('a new link', () => {
   it('has done nothing, and waits for nothing', () => {
-    expect(begun).toEqual({
+    expect(begun).toStrictEqual({
       userId: 'user-1',
       jobs: { [E]: { state: 'pending', run: 1 } },
       madeItem: false,

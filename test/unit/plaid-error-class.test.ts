@@ -105,6 +105,8 @@ describe('classifyPlaidError', () => {
     [500, 'transient'],
     [502, 'transient'],
     [599, 'transient'],
+    [408, 'transient'],
+    [425, 'transient'],
     [429, 'rate_limited'],
     [400, 'rejected'],
     [404, 'rejected'],
