@@ -24,8 +24,8 @@ const SCRAPE_TIMEOUT_MS = 2_000;
 /**
  * The Temporal SDK's runtime, once a process and before anything else of the worker package: its log lines, Core's and
  * those of workflows and activities, go through our logger, and signals are left to the entry point. Metrics go to the
- * OTLP endpoint where there is one, else to a port of this machine, from where `readMetrics` fetches them as text. `taskLost`
- * resolves once a run stands still until this process has ended.
+ * OTLP endpoint where there is one, else to a port of this machine, from where `readMetrics` fetches them as text: Core
+ * has one exporter. `taskLost` resolves once a run stands still until this process has ended.
  */
 export async function installRuntime({
   logger,
@@ -36,6 +36,11 @@ export async function installRuntime({
 }): Promise<{ readMetrics(): Promise<string>; taskLost: Promise<void> }> {
   const port = otlpEndpoint === undefined ? await claimPort(LOOPBACK, 0) : undefined;
   const watched = watchForLostTask(temporalLogger(logger));
+  if (otlpEndpoint !== undefined) {
+    logger.info(
+      'OTEL_EXPORTER_OTLP_ENDPOINT is set: temporal_* metrics and the outcomes of links go there, and are not at /metrics',
+    );
+  }
   Runtime.install({
     logger: watched.logger,
     shutdownSignals: [],

@@ -120,7 +120,10 @@ it('runs a job that failed again', async () => {
   const { userId } = await service.link({ jobs: ['employer-classification'] });
   await service.call.linkWhen(userId, ({ jobs }) => jobs['employer-classification']?.state === 'failed');
   fault.remove();
-  expect((await links('rerun', userId, '--yes')).code).toBe(0);
+  const query = `WorkflowId = 'processor-link/${userId}'`;
+  const shown = await links('rerun', 'employer-classification', '--query', query, '--dry-run');
+  expect([shown.code, shown.stdout]).toEqual([0, expect.stringContaining(userId)]);
+  expect((await links('rerun', 'employer-classification', '--query', query, '--yes')).code).toBe(0);
   await service.call.linkWhen(userId, ({ jobs }) => jobs['employer-classification']?.state === 'completed');
 });
 
@@ -198,6 +201,10 @@ it.each([
   [['stuck', '--query', 'Nonsense = 1'], 1, /Nonsense/],
   [['retry'], 1, /Name a user/],
   [['retry', 'a b'], 1, /user id/],
+  [['retry', 'somebody', 'employer-classification', '--yes'], 1, /takes no job/],
+  [['retry', 'somebody', '--query', "LinkState = 'linked'"], 1, /not both/],
+  [['stuck', 'somebody'], 1, /links -- why somebody/],
+  [['why', '--query', "LinkState = 'linked'"], 1, /Name a user/],
   [['dance'], 1, /Usage/],
 ])('refuses %j with %i', async (args, code, said) => {
   const answer = await links(...args);

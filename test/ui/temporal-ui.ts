@@ -2,6 +2,7 @@
  * `npm run test:ui`: what an operator sees in the Temporal UI, in a real browser: a run's input, its steps and its result,
  * decoded through the codec server, and no bank token anywhere. Screenshots go to a temporary folder. Exits 1 on any miss.
  */
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { inBrowser } from './browser';
@@ -9,15 +10,20 @@ import { inBrowser } from './browser';
 const BANK_TOKEN = /(public|access|processor|link)-(sandbox|production)-[0-9a-f-]{8}/;
 const USER = 'ui-user';
 const WAIT_MS = 60_000;
+const OPERATIONS = readFileSync(path.resolve(__dirname, '../../docs/operations.md'), 'utf8');
 
 void inBrowser({}, async ({ stack, browser, folder }) => {
   const { plaidSimulator } = stack.providers;
   if (!plaidSimulator || stack.uiUrl === undefined)
     throw new Error('The simulators and the UI are needed here.');
-  const webhook = `${stack.publicUrl}/webhooks/plaid/${USER}`;
-  const { publicToken, itemId } = plaidSimulator.createPublicToken({ userId: USER, webhook });
-  await api(stack, 'POST', '/v1/links', { userId: USER, publicToken, jobs: ['employer-classification'] });
-  await api(stack, 'GET', `/v1/links/${USER}/jobs/employer-classification?waitSeconds=30`);
+  const link = async (userId: string) => {
+    const webhook = `${stack.publicUrl}/webhooks/plaid/${userId}`;
+    const { publicToken, itemId } = plaidSimulator.createPublicToken({ userId, webhook });
+    await api(stack, 'POST', '/v1/links', { userId, publicToken, jobs: ['employer-classification'] });
+    await api(stack, 'GET', `/v1/links/${userId}/jobs/employer-classification?waitSeconds=30`);
+    return itemId;
+  };
+  const itemId = await link(USER);
   const page = await browser.newPage({ viewport: { width: 1400, height: 1800 } });
   const run = `${stack.uiUrl}/namespaces/${stack.namespace}/workflows/${encodeURIComponent(`processor-link/${USER}`)}`;
 
@@ -27,6 +33,14 @@ void inBrowser({}, async ({ stack, browser, folder }) => {
   await page.setViewportSize({ width: 1400, height: 940 });
   await page.screenshot({ path: path.join(folder, 'temporal-ui.png') });
   await holdsNoToken(page);
+
+  await plaidSimulator.requireLogin(await link('bob'));
+  await link('carol');
+  await page.evaluate(/^```js\n(.*?)^```$/ms.exec(OPERATIONS)?.[1] ?? '');
+  await page.setViewportSize({ width: 1280, height: 400 });
+  await page.goto(`${stack.uiUrl}/namespaces/${stack.namespace}/workflows`);
+  await sees(page, 'LinkState', 'LinkError', 'LinkStateSince', 'needs_attention', 'sign_in_required');
+  await page.screenshot({ path: path.join(folder, 'temporal-ui-list.png') });
 
   // The bank's user withdraws: the run completes, and its result is the last LinkView.
   await plaidSimulator.revokePermission(itemId);

@@ -1,7 +1,6 @@
 /** Commands that change links: one user, or all of a query. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { userIdOf } from '../../contract/names';
-import { LinkClientError } from '../../link-client/link-client-error';
 import { type BatchWork, runBatch } from '../../operator/links/batch';
 import { findLinks, openLinksQuery } from '../../operator/links/open-links';
 import { StartError } from '../../process/start-error';
@@ -18,6 +17,8 @@ export interface LinkAction {
   actOn(session: LinksSession, userId: string, args: LinksArguments): Promise<string>;
   /** The same for all links of a query, by Temporal itself. */
   batch?: BatchWork;
+  /** Whether it may be about one job of a link. */
+  takesJob?: true;
   /** The links that a condition of `--query` is about. Default: open ones. */
   among?: (condition: string | undefined) => string;
 }
@@ -36,6 +37,7 @@ export function act(action: LinkAction, args: LinksArguments): Promise<void> {
   if (args.userId === undefined && args.query === undefined) {
     throw new StartError(`Name a user, or links by --query: npm run links -- ${action.name} <userId>`);
   }
+  if (args.job !== undefined && !action.takesJob) throw new StartError(`${action.name} takes no job.`);
   return runLinksCommand(args, async (session) => {
     const users = await usersOf(session, action, args);
     if (args.dryRun || !args.yes) return announce(action, users, args);
@@ -127,8 +129,7 @@ async function outcomeOf(
     return { userId, outcome: await action.actOn(session, userId, args) };
   } catch (error) {
     if (args.userId !== undefined) throw error;
-    const { code, message } =
-      error instanceof LinkClientError ? error : { code: 'internal_error', message: 'It failed.' };
+    const { code, message } = session.explain(error);
     return { userId, error: { code, message } };
   }
 }

@@ -30,6 +30,7 @@ export const ACTIONS: readonly LinkAction[] = [
     name: 'rerun',
     does: 'run the named job again, or each that failed',
     actOn: (session, userId, { job }) => rerunJobs(session, userId, job),
+    takesJob: true,
   },
   {
     name: 'renew',

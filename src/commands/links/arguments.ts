@@ -21,16 +21,18 @@ const DEFAULT_PACE = 50;
 /** Throws {@link StartError} with what is wrong. */
 export function readArguments(args: readonly string[]): LinksArguments {
   const { positionals, values } = parsed(args);
-  const [userId, job, ...rest] = positionals;
+  const [first] = positionals;
+  // With a query the only word that may follow is a job.
+  if (values.query !== undefined && first !== undefined && !isJob(first)) {
+    throw new StartError('Name one user, or a --query, not both.');
+  }
+  const [userId, job, ...rest] = values.query === undefined ? positionals : [undefined, ...positionals];
   if (rest.length > 0) throw new StartError(`Too many arguments: ${rest.join(' ')}`);
   if (userId !== undefined && !userIdSchema.safeParse(userId).success) {
     throw new StartError('The user id must be 1 to 128 of A-Z a-z 0-9 _ . : -');
   }
   if (job !== undefined && !isJob(job)) throw new StartError(`No such job: ${job}`);
   const pace = paceOf(values.pace, DEFAULT_PACE);
-  if (userId !== undefined && values.query !== undefined) {
-    throw new StartError('Name one user, or a --query, not both.');
-  }
   return {
     ...(userId !== undefined && { userId }),
     ...(job !== undefined && { job }),

@@ -12,6 +12,14 @@ import { printJson } from './output';
 export interface LinksSession extends OperatorTemporal {
   settings: LinksSettings;
   links: LinkClient;
+  /** What went wrong, in words that are safe to show. */
+  explain(error: unknown): Explanation;
+}
+
+export interface Explanation {
+  code: string;
+  message: string;
+  exitCode: number;
 }
 
 /** A whole command takes no longer than this at Temporal's side; `links` of a thousand users need minutes. */
@@ -31,9 +39,12 @@ export function runLinksCommand(
     async start({ settings, logger }) {
       const temporal = await openTemporal(settings.temporal, logger);
       const { connection, client, namespace, taskQueue, keyRing } = temporal;
+      const address = settings.temporal.connectConfig.connectionOptions.address ?? 'localhost:7233';
+      const explain = (error: unknown) => described(error, address, namespace);
       const session = {
         ...temporal,
         settings,
+        explain,
         links: new LinkClient({ client, keyRing, sealingPublicKey: settings.sealingPublicKey, taskQueue }),
       };
       const run = async () => {
@@ -43,12 +54,7 @@ export function runLinksCommand(
           );
           process.exitCode = await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => work(session));
         } catch (error) {
-          process.exitCode = report(
-            error,
-            json,
-            settings.temporal.connectConfig.connectionOptions.address,
-            namespace,
-          );
+          process.exitCode = report(explain(error), json);
         }
       };
       return { ended: run(), close: () => connection.close() };
@@ -57,8 +63,7 @@ export function runLinksCommand(
 }
 
 /** Says what went wrong, as JSON on standard output or as a line on standard error. */
-function report(error: unknown, json: boolean, address: string | undefined, namespace: string): number {
-  const { code, message, exitCode } = described(error, address ?? 'localhost:7233', namespace);
+function report({ code, message, exitCode }: Explanation, json: boolean): number {
   if (json) printJson({ error: { code, message } });
   else process.stderr.write(`links: ${message}\n`);
   return exitCode;
@@ -66,11 +71,7 @@ function report(error: unknown, json: boolean, address: string | undefined, name
 
 const GRPC = { invalidArgument: 3, deadlineExceeded: 4, notFound: 5, unavailable: 14 } as const;
 
-function described(
-  error: unknown,
-  address: string,
-  namespace: string,
-): { code: string; message: string; exitCode: number } {
+function described(error: unknown, address: string, namespace: string): Explanation {
   const cause = error instanceof ServiceError ? error.cause : error;
   if (isGrpcServiceError(cause)) {
     if (cause.code === GRPC.unavailable || cause.code === GRPC.deadlineExceeded) {

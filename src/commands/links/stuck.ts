@@ -1,5 +1,6 @@
 import type { LinkRow } from '../../operator/links/link-row';
 import { type StuckLinks, stuckLinks } from '../../operator/links/stuck-links';
+import { StartError } from '../../process/start-error';
 import type { LinksArguments } from './arguments';
 import { EXIT } from './exit-codes';
 import { printJson, say, wrapped } from './output';
@@ -8,7 +9,9 @@ import { runLinksCommand } from './session';
 /** Of one cause; the rest are counted. */
 const SHOWN_OF_A_CODE = 10;
 
-export function stuck({ query, json }: LinksArguments): Promise<void> {
+export function stuck({ userId, job, query, json }: LinksArguments): Promise<void> {
+  if (userId !== undefined) throw new StartError(`Of one user it is: npm run links -- why ${userId}`);
+  if (job !== undefined) throw new StartError('stuck takes no job.');
   return runLinksCommand({ json }, async (session) => {
     const found = await stuckLinks({
       ...session,

@@ -13,8 +13,9 @@ import { type LinksSession, runLinksCommand } from './session';
 /** With the lines of what is now, ten in all. */
 const STORY_LINES = 8;
 
-export function why({ userId, json }: LinksArguments): Promise<void> {
-  if (userId === undefined) throw new StartError('Name a user: npm run links -- why <userId>');
+export function why({ userId, job, json }: LinksArguments): Promise<void> {
+  if (userId === undefined || job !== undefined)
+    throw new StartError('Name a user: npm run links -- why <userId>');
   return runLinksCommand({ json }, async (session) => {
     const [row, story] = await Promise.all([
       presentOf(session, userId),
