@@ -1,4 +1,5 @@
 import pino, { type DestinationStream } from 'pino';
+import { standardOutput } from './standard-output';
 
 /** Who did what to whom, from where, and what came of it. Ids, names and codes alone. */
 export interface AuditEvent {
@@ -20,7 +21,7 @@ export interface AuditEvent {
 export type AuditLog = (event: AuditEvent) => void;
 
 /** Writes events as JSON lines, whatever LOG_LEVEL says. */
-export function createAuditLog(name: string, destination: DestinationStream = pino.destination(1)): AuditLog {
+export function createAuditLog(name: string, destination: DestinationStream = standardOutput()): AuditLog {
   const lines = pino(
     {
       base: { name, audit: true },

@@ -3,6 +3,7 @@ import pino, { type DestinationStream, type Logger } from 'pino';
 import { erasedUserOf, userIdOf } from '../contract/names';
 import type { LogLevel } from './log-level';
 import { hasSafeMessage, isError, loggable, loggedError } from './loggable';
+import { standardOutput } from './standard-output';
 
 /** What the SDK says of a run that ends with a failure of ours; one of any other kind fails its task instead. */
 const WORKFLOW_FAILED = 'Workflow failed';
@@ -21,7 +22,7 @@ export interface LoggerOptions {
  * JSON lines. Errors are cut down to allow-listed fields wherever they turn up in a line, and the message of a foreign
  * error never becomes the line's.
  */
-export function createLogger({ name, level, destination = pino.destination(1) }: LoggerOptions): Logger {
+export function createLogger({ name, level, destination = standardOutput() }: LoggerOptions): Logger {
   const options = {
     name,
     level,

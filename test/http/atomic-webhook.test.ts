@@ -234,6 +234,8 @@ describe('the order of checks', () => {
     const sent = { body: tooLarge, signature: 'bad', headers };
     expectProblem(await send(made, sent), 413, 'payload_too_large');
     expectProblem(await send(made, { body: tooLarge }), 413, 'payload_too_large');
+    const malformed = { 'content-type': ';;' };
+    expectProblem(await send(made, { ...sent, headers: malformed }), 413, 'payload_too_large');
   });
 
   test.each(['text/plain', 'application/cloudevents+json', 'application/x-www-form-urlencoded', ';;'])(

@@ -30,6 +30,11 @@ export function addWebhookRoutes(
       { parseAs: 'buffer', bodyLimit: options.bodyLimitBytes },
       (_request, body, done) => done(null, body),
     );
+    // Fastify refuses a type that is malformed before it looks at the size.
+    scope.addHook('onRequest', async ({ headers }) => {
+      const bytes = Number(headers['content-length'] ?? 0);
+      if (bytes > options.bodyLimitBytes) throw new HttpProblem('payload_too_large');
+    });
     for (const route of routes) {
       scope.route({
         method: route.method,
