@@ -37,7 +37,7 @@ export async function doneAgainWithoutReason(
 }
 
 /** Failed attempts at a step that the history tells of. */
-async function failures(
+export async function failures(
   { client }: Pick<LinkWorld, 'client'>,
   userId: string,
   step: string,
