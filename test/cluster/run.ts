@@ -77,8 +77,8 @@ async function main(): Promise<void> {
     if (unexplained.length > 0) throw new Error(`Done again without a reason:\n${unexplained.join('\n')}`);
     const crashes = cluster.temporal.nodes.reduce((sum, node) => sum + node.crashes, 0);
     process.stdout.write(`\n${tableOf(stages)}\n
-${callers.users.length} links on Temporal ${after.version}: none lost, nothing done again without a reason; for ${callers.relinked.size}
-of them the answer to the exchange was lost with what should have taken it, and the user links again.
+${callers.users.length} links on Temporal ${after.version}: none lost, nothing done again without a reason.
+Answers to the exchange of a public token that Temporal could not take, so that the user links again: ${callers.relinked.size}.
 Temporal's nodes ended ${crashes} times unasked. ${seconds(startedAt)} s in all.\n`);
   } finally {
     await cluster.close();
