@@ -7,7 +7,7 @@ import { connectTo, realServer, serviceBuild } from '../support/temporal';
 
 jest.setTimeout(120_000);
 
-const logger = { warn: jest.fn() };
+const logger = { info: jest.fn(), warn: jest.fn() };
 
 it('ends a workflow that never gives way at the time limit, and runs others', async () => {
   const { address } = await realServer();

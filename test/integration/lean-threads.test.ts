@@ -9,7 +9,7 @@ import { connectTo } from '../support/temporal';
 
 jest.setTimeout(120_000);
 
-const logger = { warn: jest.fn() };
+const logger = { info: jest.fn(), warn: jest.fn() };
 
 it('knows the SDK that is installed', () => {
   expect(version).toBe(KNOWN_SDK_VERSION);
@@ -56,6 +56,7 @@ describe('a worker with lean threads', () => {
     const lean = await read();
     expect(lean.text).toMatch(/at \S+ \(\S*workflows\/job-steps\.ts:\d+:\d+\)/);
 
+    expect(service.worker.output).toContain('the threads of workflows are lean');
     await service.worker.stop();
     await service.worker.start({ WORKER_LEAN_THREADS: 'false' });
     expect(lean).toEqual(await read());

@@ -35,14 +35,16 @@ export async function withLeanThreads<T>(
     },
   );
   try {
-    return await create();
+    const created = await create();
+    logger.info({ sdkVersion }, 'the threads of workflows are lean');
+    return created;
   } finally {
     replace(Worker);
   }
 }
 
 export interface LeanThreadOptions {
-  logger: Pick<Logger, 'warn'>;
+  logger: Pick<Logger, 'info' | 'warn'>;
   /** The compiled `preload.ts`. */
   preload?: string;
   /** Of the SDK in use. */
