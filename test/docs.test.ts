@@ -110,7 +110,9 @@ describe('README.md', () => {
       'test:long',
       'test:model',
       'test:ui',
+      'test:matrix',
       'test:year',
+      'bench:cluster',
       'soak',
       'record-histories',
     ];

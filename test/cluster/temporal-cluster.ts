@@ -35,6 +35,8 @@ export interface ClusterOptions {
   build: TemporalBuild;
   /** YAML, after the compose file's own. */
   dynamicConfig?: string;
+  /** Whether what PostgreSQL has committed outlives a crash of the machine. Default true; without it, it is faster. */
+  durable?: boolean;
   log: (line: string) => void;
 }
 
@@ -51,6 +53,7 @@ export async function startTemporalCluster({
   nodes: count,
   build,
   dynamicConfig: moreDynamicConfig = '',
+  durable = true,
   log,
 }: ClusterOptions): Promise<TemporalCluster> {
   const password = randomBytes(12).toString('hex');
@@ -67,7 +70,10 @@ export async function startTemporalCluster({
     const postgresql = await startPostgreSql({
       ...{ folder: path.join(folder, 'postgresql'), user, password, log },
       // `command` of the image begins with the program's own name.
-      args: compose.postgresql.command.slice(1),
+      args: [
+        ...compose.postgresql.command.slice(1),
+        ...(durable ? [] : ['-c', 'fsync=off', '-c', 'synchronous_commit=off', '-c', 'full_page_writes=off']),
+      ],
     });
     undo.push(() => postgresql.stop());
     log(`PostgreSQL listens on ${postgresql.host}:${postgresql.port}.`);

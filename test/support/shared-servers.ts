@@ -2,6 +2,7 @@ import { SEARCH_ATTRIBUTE_TYPES } from '../../src/contract/names';
 import { type DevServer, startDevServer } from '../../src/dev-server/dev-server';
 import { findTemporalCli } from '../../src/dev-server/temporal-cli';
 import { findTestServer } from '../../src/dev-server/test-server';
+import { DEFAULT_NAMESPACE } from '../../src/temporal/connection';
 import { buildService, removeBuild } from './built-service';
 import { DOOR_VARIABLE, RunDoor } from './run-door';
 import { temporalSearch } from './temporal-binaries';
@@ -16,12 +17,15 @@ const door = new RunDoor({
   'temporal-cli': findCli,
   'dev-server': async () => {
     const cliPath = await findCli();
+    // A server of another version, where `npm run test:matrix` runs the tests against it.
+    const { TEST_TEMPORAL_ADDRESS: address } = process.env;
+    if (address !== undefined) return { address, namespace: DEFAULT_NAMESPACE, cliPath };
     devServer = startDevServer({
       cliPath,
       searchAttributes: SEARCH_ATTRIBUTE_TYPES,
     });
-    const { address, namespace } = await devServer;
-    return { address, namespace, cliPath };
+    const server = await devServer;
+    return { address: server.address, namespace: server.namespace, cliPath };
   },
   'time-skipping-server': findTimeSkipping,
   build: () => {
