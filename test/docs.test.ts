@@ -109,6 +109,7 @@ describe('README.md', () => {
       'typecheck',
       'test:long',
       'test:model',
+      'test:mutation',
       'test:ui',
       'test:matrix',
       'test:year',

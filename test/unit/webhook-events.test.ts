@@ -86,6 +86,32 @@ describe('a webhook of Atomic', () => {
     expect(result).toMatchObject({ ok: true, event: { kind: 'job_finished', userId } });
   });
 
+  it.each([
+    ['of 64 characters', `2026-11-18T15:07:36.${'0'.repeat(43)}Z`, true],
+    ['of 65 characters', `2026-11-18T15:07:36.${'0'.repeat(44)}Z`, false],
+    ['that is none', 'yesterday', false],
+    ['that is a number', 20261118, false],
+  ])('keeps no time but a short one: %s', (_name, eventTime, isKept) => {
+    const result = parseAtomicWebhook(bytes({ ...employer, eventTime }), undefined);
+    expect(result).toMatchObject({ ok: true, event: { kind: 'job_finished' } });
+    if (isKept) expect(result).toMatchObject({ event: { eventTime } });
+    else expect(result).not.toHaveProperty('event.eventTime');
+  });
+
+  it('says what is wrong with its bytes and its header', () => {
+    const messageOf = (body: Uint8Array, ceType?: string) => {
+      const result = parseAtomicWebhook(body, ceType);
+      return result.ok ? undefined : result.errors;
+    };
+    expect(messageOf(Buffer.from([0xff]))).toEqual([{ path: 'body', message: 'must be UTF-8' }]);
+    expect(messageOf(Buffer.from('{'))).toEqual([
+      { path: 'body', message: 'must be JSON without __proto__ or constructor.prototype' },
+    ]);
+    expect(messageOf(bytes(employer), 'com.atomicfi.other')).toEqual([
+      { path: 'ce-type', message: 'must be com.atomicfi. and the eventType of the body' },
+    ]);
+  });
+
   it('is told from another one by its bytes alone', () => {
     const spaced = bytes(JSON.stringify(employer, null, 1));
     const results = [bytes(employer), spaced].map((raw) => parseAtomicWebhook(raw, undefined));
@@ -368,6 +394,18 @@ describe('a webhook of Plaid', () => {
   it('is refused with __proto__ in it', () => {
     const body = bytes(`${JSON.stringify(item('LOGIN_REPAIRED')).slice(0, -1)},"__proto__":{"item_id":"x"}}`);
     expect(parsePlaidWebhook(body)).toMatchObject({ ok: false, errors: [{ path: 'body' }] });
+  });
+
+  it('of the other environment is refused, and one that names none is taken', () => {
+    const repaired = { ...item('LOGIN_REPAIRED'), environment: 'production' };
+    expect(parsePlaidWebhookOf(bytes(repaired), 'sandbox')).toEqual({
+      ok: false,
+      errors: [{ path: 'environment', message: 'is not sandbox' }],
+    });
+    expect(parsePlaidWebhookOf(bytes(repaired), 'production')).toMatchObject({ ok: true });
+    expect(parsePlaidWebhookOf(bytes(without(repaired, 'environment')), 'sandbox')).toMatchObject({
+      ok: true,
+    });
   });
 
   function rawBodyOf(file: string): Buffer {
