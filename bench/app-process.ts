@@ -5,6 +5,7 @@ import { startCallerApp } from './caller-app';
 import { takeCalls } from './child';
 import type { LinkApp } from './link-app';
 import { LinkDriver } from './link-driver';
+import { encryptUnderOneKey } from './one-key';
 import { startProductApp } from './product-app';
 import { startThinApp } from './thin-app/app';
 
@@ -24,7 +25,11 @@ const appSchema = z.object({
 });
 const openSchema = z.discriminatedUnion('kind', [
   appSchema.extend({ kind: z.literal('thin') }),
-  appSchema.extend({ kind: z.literal('product'), maxCachedWorkflows: z.number().optional() }),
+  appSchema.extend({
+    kind: z.literal('product'),
+    maxCachedWorkflows: z.number().optional(),
+    oneKey: z.boolean().optional(),
+  }),
   z.object({ kind: z.literal('caller'), apiUrl: z.string(), apiKey: z.string(), webhookUrl: z.string() }),
 ]);
 const loopSchema = z.object({ prefix: z.string(), inFlight: z.number(), links: z.number() });
@@ -39,6 +44,7 @@ takeCalls({
         app = await startThinApp({ ...options, onResult });
         break;
       case 'product':
+        if (options.oneKey) encryptUnderOneKey();
         app = await startProductApp({ ...options, onResult });
         break;
       case 'caller':

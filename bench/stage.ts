@@ -44,6 +44,8 @@ export interface Contender {
 
 export interface ContenderOptions {
   maxCachedWorkflows?: number | undefined;
+  /** Of the product in one process: payloads of all workflows under one key. */
+  oneKey?: boolean;
 }
 
 export interface Stage {
