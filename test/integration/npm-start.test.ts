@@ -111,7 +111,12 @@ describe('npm start', () => {
 
     const files = { folder: started.folder, userId: 'docs-bob' };
     const session = await browserSession({ html: html.join(''), js: js.join('') }, files);
-    const [, printed = ''] = started.printed.split('Try it:');
+    const [, afterIt = ''] = started.printed.split('Try it:');
+    const isLogLine = (line: string) => line.startsWith('{');
+    const printed = afterIt
+      .split('\n')
+      .filter((line) => !isLogLine(line))
+      .join('\n');
     const [shell, browser, tried] = await Promise.all([
       started.runProgram('bash', ['-c', bashSession(sh, started.url).replaceAll('alice', 'docs-alice')]),
       started.runProgram(process.execPath, [session], { API: started.url }),
