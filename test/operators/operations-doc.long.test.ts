@@ -23,6 +23,8 @@ const STARTED_ELSEWHERE = [
   'npm start',
   'node dist/src/commands/api.js',
   'docker compose up',
+  'docker compose --profile monitoring up',
+  'npm run test:cluster',
 ];
 const CODEC_TOKEN = 'a-token-of-the-codec-server';
 const BUILDS = { current: '2026-01-15.1', next: '2026-01-22.1' };
