@@ -35,10 +35,11 @@ export async function retryLink(tools: RepairTools, userId: string): Promise<str
   for (const { activityId, activityType } of pendingActivities) {
     if (!activityId) continue;
     const request = { namespace, execution, id: activityId, identity: IDENTITY };
-    if (await resets(connection, request)) tried.push(activityType?.name ?? 'a step');
+    if (await wasFound(connection.workflowService.resetActivity(request)))
+      tried.push(activityType?.name ?? 'a step');
   }
   // After the steps: one that fails meanwhile begins its wait before.
-  await signal(tools, userId, SIGNALS.retryNow);
+  if (!(await wasFound(signal(tools, userId, SIGNALS.retryNow)))) return 'the link has ended meanwhile';
   return tried.length === 0 ? 'what waits for its next start' : tried.join(', ');
 }
 
@@ -58,13 +59,10 @@ async function signal(
   await connection.workflowService.signalWorkflowExecution(request);
 }
 
-/** Whether there was something to reset: a step may have ended meanwhile. */
-async function resets(
-  { workflowService }: Connection,
-  request: Parameters<Connection['workflowService']['resetActivity']>[0],
-): Promise<boolean> {
+/** Whether there was something to call about: a step or a link may have ended meanwhile. */
+async function wasFound(call: Promise<unknown>): Promise<boolean> {
   try {
-    await workflowService.resetActivity(request);
+    await call;
     return true;
   } catch (error) {
     if (isGrpcServiceError(error) && error.code === GRPC_STATUS.NOT_FOUND) return false;
