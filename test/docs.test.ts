@@ -22,6 +22,7 @@ const SETTINGS = new Set(
 );
 /** Read by others than our schemas: Temporal's own client configuration, and Docker Compose. */
 const OTHERS_SETTINGS = [
+  'NO_COLOR',
   'TEMPORAL_ADDRESS',
   'TEMPORAL_NAMESPACE',
   'TEMPORAL_API_KEY',
