@@ -79,9 +79,14 @@ export function temporalLogger(logger: Logger): TemporalLogger {
   };
 }
 
+/** What only the SDK knows how to read; `task` and `taskEncoded` are a whole task, with what is encrypted in it. */
+const OF_THE_SDK = ['taskToken', 'isLocal', 'task', 'taskEncoded'];
+
 /** With the user whose workflow it is about, and without what only the SDK knows how to read. */
 function fieldsOf(message: string, meta: object = {}): Record<string, unknown> {
-  const { taskToken: _, isLocal: _local, ...fields }: Record<string, unknown> = { ...meta };
+  const fields: Record<string, unknown> = Object.fromEntries(
+    Object.entries(meta).filter(([name]) => !OF_THE_SDK.includes(name)),
+  );
   const { workflowId, error } = fields;
   const userId = typeof workflowId === 'string' ? userOf(workflowId) : undefined;
   return {

@@ -246,4 +246,12 @@ describe.each([
     expect(await codeOf(links.runJob(userId, EMPLOYER))).toBe('not_linked');
     expect(await codeOf(links.unlink(`user-${randomUUID()}`))).toBe('link_not_found');
   });
+
+  it('erases a user, of whom nothing is known then', async () => {
+    const userId = await linked(EMPLOYER);
+    const { links } = scene();
+    expect(await links.eraseUser(userId, { waitMs: 45_000 })).toEqual({ userId, erased: true });
+    expect(await codeOf(links.get(userId))).toBe('link_not_found');
+    expect(await links.eraseUser(userId)).toEqual({ userId, erased: true });
+  });
 });

@@ -9,6 +9,7 @@ import {
 import { TypedSearchAttributes } from '@temporalio/common';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../../activities';
+import { createErasureActivities } from '../../activities/erase-user';
 import { JOBS, type Job } from '../../src/contract/jobs';
 import { QUERIES, SIGNALS, UPDATES, WORKFLOW_TYPE, workflowIdOf } from '../../src/contract/names';
 import type { NotificationEvent } from '../../src/contract/notifications';
@@ -33,6 +34,7 @@ import { startAtomicSimulator, startPlaidSimulator } from '../../src/simulators'
 import type { AtomicSimulator } from '../../src/simulators/atomic/simulator';
 import type { PlaidSimulator } from '../../src/simulators/plaid/simulator';
 import { linkJobsKey, linkStateKey, linkStateSinceKey } from '../../src/temporal/search-attributes';
+import { UserRuns } from '../../src/temporal/user-runs';
 import { connectTo, realServer } from './temporal';
 import { within } from './within';
 import { workflowBundle } from './workflow-bundle';
@@ -172,7 +174,7 @@ export async function startLinkWorld(options: WorldOptions = {}): Promise<LinkWo
       namespace,
       taskQueue,
       workflowBundle: await workflowBundle(),
-      activities,
+      activities: { ...createErasureActivities(new UserRuns({ connection, namespace })), ...activities },
       dataConverter,
       shutdownGraceTime: '1s',
       ...(options.maxCachedWorkflows !== undefined && { maxCachedWorkflows: options.maxCachedWorkflows }),

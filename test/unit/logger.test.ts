@@ -126,4 +126,11 @@ describe('the log', () => {
     expect(lines[0]).toMatchObject({ attempt: 2, activityType: 'removeItem', error: { name: 'AxiosError' } });
     expect(texts.join()).not.toContain(CANARY);
   });
+  it('leaves out the task that an SDK line is about, with all that is in it', () => {
+    const { logger, lines, texts } = log();
+    const task = { taskToken: CANARY, isLocal: false, task: CANARY, taskEncoded: CANARY };
+    temporalLogger(logger).error('Error while processing ActivityTask.start', { ...task, activityId: '1' });
+    expect(lines[0]).toMatchObject({ activityId: '1', level: 'error' });
+    expect(texts.join()).not.toContain(CANARY);
+  });
 });
