@@ -11,9 +11,13 @@ COPY src src
 COPY workflows workflows
 COPY activities activities
 RUN npm run build && npm prune --omit=dev
-# What only bundles or compiles workflows, which the build has done, and the SDK's binaries for other machines.
+# What only bundles or compiles workflows, which the build has done, and the SDK's binaries for other machines. The SDK loads
+# its bundler whether it is used or not, so that an empty module stands in for webpack.
 RUN rm -rf node_modules/@swc node_modules/swc-loader node_modules/source-map-loader node_modules/terser \
-    node_modules/terser-webpack-plugin \
+    node_modules/terser-webpack-plugin node_modules/webpack \
+    && mkdir node_modules/webpack \
+    && echo 'module.exports = {};' >node_modules/webpack/index.js \
+    && node -e "require('@temporalio/worker')" \
     && cd node_modules/@temporalio/core-bridge/releases \
     && ls | grep -v "^$(uname -m)-unknown-linux-gnu\$" | xargs rm -rf
 
