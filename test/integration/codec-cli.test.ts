@@ -97,6 +97,11 @@ describe("Temporal's command line with the codec server", () => {
     expect(view).toContain(userId);
   }, 60_000);
 
+  it('shows the details of a link', async () => {
+    const details = await temporal('workflow', 'metadata', '--workflow-id', workflowIdOf(userId));
+    expect(details).toContain('nothing, until a job is asked for');
+  }, 60_000);
+
   it('updates a link, once its input says which workflow it is for', async () => {
     const id = workflowIdOf(userId);
     const update = ['workflow', 'update', 'execute', '--workflow-id', id, '--name', 'runJob'];
