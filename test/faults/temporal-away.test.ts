@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Job } from '../../src/contract/jobs';
 import { SEARCH_ATTRIBUTE_TYPES } from '../../src/contract/names';
 import { type DevServer, startDevServer } from '../../src/dev-server/dev-server';
 import { type Service, startService } from '../support/service';
@@ -86,13 +87,15 @@ it('refuses in time while Temporal is away, and goes on with every link once it 
 
   server = await startTemporal(port);
   await Promise.all([api.ready(), worker.ready()]);
-  expect((await call.job(userId, EMPLOYER, 60)).job().state).toBe('completed');
-  expect((await call.get(userId)).link().jobs[EMPLOYER]?.via).toBe('webhook');
+  // The first calls may still be refused, and are repeated.
+  const hasCompleted = async (user: string, job: Job) =>
+    (await call.linkWhen(user, ({ jobs }) => jobs[job]?.state === 'completed')).jobs[job];
+  expect(await hasCompleted(userId, EMPLOYER)).toMatchObject({ via: 'webhook' });
   await atomic.completeJob(userId, RECURRING);
-  expect((await call.job(userId, RECURRING, 60)).job().state).toBe('completed');
+  await hasCompleted(userId, RECURRING);
   atomic.settings.jobDelayMs = 20;
   const next = await service.link({ jobs: [EMPLOYER] });
-  expect((await call.job(next.userId, EMPLOYER, 60)).job().state).toBe('completed');
+  await hasCompleted(next.userId, EMPLOYER);
   for (const user of [userId, next.userId]) {
     expect((await call.unlink(user, 60)).link().state).toBe('unlinked');
     expect(service.leftovers(user)).toEqual([]);
