@@ -12,6 +12,7 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { killOnExit } from '../../src/dev-server/child-processes';
 import { ensureSearchAttributes } from '../../src/temporal/search-attributes';
+import { markdownTable } from '../support/markdown-table';
 import { ROOT } from '../support/source-files';
 import { connectTo } from '../support/temporal';
 import { buildTemporal, versionBefore } from './temporal-build';
@@ -80,10 +81,11 @@ async function main(): Promise<void> {
       await cluster.close();
     }
   }
-  const rows = outcomes.map(
-    ({ version, node, outcome, seconds }) => `| ${version} | ${node} | ${outcome} | ${seconds.toFixed(0)} |`,
-  );
-  process.stdout.write(`\n| Temporal | Node | | seconds |\n| --- | --- | --- | --- |\n${rows.join('\n')}\n`);
+  const rows = outcomes.map(({ version, node, outcome, seconds }) => [
+    ...[version, node, outcome],
+    seconds.toFixed(0),
+  ]);
+  process.stdout.write(`\n${markdownTable(['Temporal', 'Node', '', 'seconds'], rows)}\n`);
   if (outcomes.some(({ outcome }) => outcome === 'failed')) throw new Error('Not all of it passed.');
 }
 

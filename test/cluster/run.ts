@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { atOnce } from '../faults/support/at-once';
 import { doneAgainWithoutReason } from '../faults/support/done-again';
+import { markdownTable } from '../support/markdown-table';
 import { Callers, JOB } from './callers';
 import { type Cluster, startCluster } from './cluster';
 import { buildTemporal, versionBefore } from './temporal-build';
@@ -187,12 +188,14 @@ async function unlinkSome(callers: Callers): Promise<string> {
 }
 
 function tableOf(stages: readonly Stage[]): string {
-  const rows = stages.map(({ name, seconds, links, repeated, what }) =>
-    [name, seconds, links, repeated, what].join(' | '),
-  );
-  return ['stage | seconds | links | calls repeated | ', '--- | --- | --- | --- | ---', ...rows]
-    .map((row) => `| ${row} |`)
-    .join('\n');
+  const rows = stages.map(({ name, seconds, links, repeated, what }) => [
+    name,
+    seconds,
+    links,
+    repeated,
+    what,
+  ]);
+  return markdownTable(['stage', 'seconds', 'links', 'calls repeated', ''], rows);
 }
 
 main().catch((error: unknown) => {

@@ -13,6 +13,7 @@ import { describeMachine } from '../../bench/noise';
 import { cpuMsOf } from '../../bench/process-meter';
 import { readServer } from '../../bench/server-meter';
 import { atOnce } from '../faults/support/at-once';
+import { markdownTable } from '../support/markdown-table';
 import { Callers } from './callers';
 import { type Cluster, startCluster } from './cluster';
 import { buildTemporal } from './temporal-build';
@@ -162,7 +163,7 @@ function tableOf(rows: readonly Row[]): string {
       one.toFixed(1),
     ),
   ]);
-  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return markdownTable(head, lines);
 }
 
 main().catch((error: unknown) => {

@@ -11,6 +11,7 @@ import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { memoryMibOf } from '../../bench/process-meter';
+import { markdownTable } from '../support/markdown-table';
 import { Callers } from './callers';
 import { type Cluster, startCluster } from './cluster';
 import { type Reading, type Verdict, verdictOf } from './slopes';
@@ -139,12 +140,11 @@ async function fileDescriptorsOf(pid: number): Promise<number | undefined> {
 }
 
 function tableOf(verdicts: readonly Verdict[]): string {
-  const rows = verdicts.map(({ name, mean, perHour, rises }) =>
-    [name, mean.toFixed(1), perHour.toFixed(1), rises ? 'rises' : 'steady'].join(' | '),
-  );
-  return ['watched | mean | slope an hour | ', '--- | --- | --- | ---', ...rows]
-    .map((row) => `| ${row} |`)
-    .join('\n');
+  const rows = verdicts.map(({ name, mean, perHour, rises }) => [
+    ...[name, mean.toFixed(1), perHour.toFixed(1)],
+    rises ? 'rises' : 'steady',
+  ]);
+  return markdownTable(['watched', 'mean', 'slope an hour', ''], rows);
 }
 
 main().catch((error: unknown) => {

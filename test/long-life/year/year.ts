@@ -20,6 +20,7 @@ import {
   startLinkWorld,
   webhook,
 } from '../../support/link-world';
+import { markdownTable } from '../../support/markdown-table';
 import { connectToSkipTime } from '../../support/time-skipping-server';
 import { within } from '../../support/within';
 import { type HistoryEvent, historiesOf } from '../support/run-chain';
@@ -390,19 +391,9 @@ export function yearTable({ months, runs, mostEvents, replayed }: Year): string 
     'replayed',
     'seconds',
   ];
-  const rows = months.map((one) =>
-    [
-      one.month,
-      one.build,
-      one.keys,
-      one.jobs,
-      one.repairs,
-      one.renewals,
-      one.mostEvents,
-      one.replayed,
-      one.seconds,
-    ].join(' | '),
-  );
-  const lines = [head.join(' | '), head.map(() => '---').join(' | '), ...rows].map((row) => `| ${row} |`);
-  return `${lines.join('\n')}\n\n${runs} runs, the longest of ${mostEvents} events; all ${replayed} replay under the last build. Nothing was lost, nothing done twice.`;
+  const rows = months.map((one) => [
+    ...[one.month, one.build, one.keys, one.jobs, one.repairs, one.renewals],
+    ...[one.mostEvents, one.replayed, one.seconds],
+  ]);
+  return `${markdownTable(head, rows)}\n\n${runs} runs, the longest of ${mostEvents} events; all ${replayed} replay under the last build. Nothing was lost, nothing done twice.`;
 }
