@@ -9,6 +9,15 @@ import { ROOT } from './support/source-files';
 const CHART = path.join(ROOT, 'deploy/helm/processor-link');
 const partSchema = z.object({ settings: z.record(z.string(), z.unknown()), secrets: z.array(z.string()) });
 const valuesSchema = z.object({ api: partSchema, worker: partSchema, codec: partSchema });
+const someSettings = z.record(z.string(), z.unknown()).default({});
+const withSettings = z.object({ settings: someSettings }).default({ settings: {} });
+/** Settings in the values of the chart or of an example. */
+const settingsSchema = z.object({
+  settings: someSettings,
+  api: withSettings,
+  worker: withSettings,
+  codec: withSettings,
+});
 const defaults = valuesSchema.parse(parse(readFileSync(path.join(CHART, 'values.yaml'), 'utf8')));
 const examples = readdirSync(path.join(CHART, 'examples'));
 const templates = readdirSync(path.join(CHART, 'templates'))
@@ -32,6 +41,30 @@ it.each([
   expect(asked.length).toBeGreaterThan(0);
   expect(asked.filter((name) => !given.includes(name))).toEqual([]);
 });
+
+it.each([
+  ['api', apiSchema.read],
+  ['worker', workerSchema.read],
+  ['codec', codecSchema.read],
+] as const)(
+  'sets for the %s only settings that there are, to values that they take',
+  (part, readSettings) => {
+    const files = ['values.yaml', ...examples.map((name) => path.join('examples', name))];
+    const documented = readFileSync(path.join(ROOT, '.env.example'), 'utf8');
+    for (const file of files) {
+      const { settings, [part]: own } = settingsSchema.parse(
+        parse(readFileSync(path.join(CHART, file), 'utf8')),
+      );
+      // As the template writes them into the pod.
+      const given = Object.fromEntries(
+        Object.entries({ ...settings, ...own.settings }).map(([name, value]) => [name, String(value)]),
+      );
+      expect(Object.keys(given).filter((name) => !documented.includes(`${name}=`))).toEqual([]);
+      const refused = problemsOf(() => readSettings(given));
+      expect(refused.filter(({ name }) => name in given)).toEqual([]);
+    }
+  },
+);
 
 function problemsOf(read: () => unknown): SettingsError['problems'] {
   try {
