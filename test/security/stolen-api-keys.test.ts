@@ -23,7 +23,7 @@ let connection: Connection;
 
 beforeAll(async () => {
   service = await startService({ processes: [] });
-  const publicText = await parseSealingKeys(oldKey).publicText();
+  const publicText = parseSealingKeys(oldKey).publicText();
   await Promise.all([
     service.api.start({ SEALING_PUBLIC_KEYS: publicText }),
     service.worker.start({ SEALING_KEYS: oldKey }),
@@ -108,7 +108,7 @@ it('loses no link when the keys change over', async () => {
   await service.worker.stop();
   await service.worker.start({ SEALING_KEYS: `${oldKey},${newKey}` });
   await service.api.stop();
-  await service.api.start({ SEALING_PUBLIC_KEYS: await parseSealingKeys(newKey).publicText() });
+  await service.api.start({ SEALING_PUBLIC_KEYS: parseSealingKeys(newKey).publicText() });
   await service.worker.stop();
   await service.worker.start({ SEALING_KEYS: `${newKey},${oldKey}` });
 
