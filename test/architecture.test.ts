@@ -140,7 +140,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
       'src/tracing',
     ],
     typesOf: ['src/settings'],
-    packages: ['@temporalio/common', '@temporalio/worker', 'prom-client'],
+    packages: ['@temporalio/client', '@temporalio/common', '@temporalio/worker', 'prom-client'],
     typePackages: ['@temporalio/envconfig'],
   },
 

@@ -24,6 +24,7 @@ import { UserRuns } from '../temporal/user-runs';
 import { workerIdentity } from '../temporal/worker-identity';
 import { traceSteps } from '../tracing/trace-steps';
 import { workerCapacity } from './capacity';
+import { holdAnswers } from './hold-answers';
 import { withLeanThreads } from './threads/lean-threads';
 import { workflowBundle } from './workflow-bundle';
 
@@ -87,7 +88,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       namespace,
       ...(options.onPayloadEncrypted && { onEncrypted: options.onPayloadEncrypted }),
     }),
-    interceptors: { activity: [followRequest, traceSteps, options.interceptor] },
+    interceptors: { activity: [holdAnswers, followRequest, traceSteps, options.interceptor] },
     reuseV8Context: true,
     stickyQueueScheduleToStartTimeout: STICKY_QUEUE_MS,
     ...workerCapacity(work, getHeapStatistics().heap_size_limit),
