@@ -145,7 +145,8 @@ async function findBin(log: (line: string) => void): Promise<string> {
   return installed;
 }
 
-async function installedBin(): Promise<string | undefined> {
+/** The folder of PostgreSQL's executables, where there are any. */
+export async function installedBin(): Promise<string | undefined> {
   const versions = await readdir(DEBIAN_FOLDER).catch(() => []);
   for (const version of versions.sort((one, other) => Number(other) - Number(one))) {
     const bin = path.join(DEBIAN_FOLDER, version, 'bin');

@@ -5,6 +5,7 @@
  *
  *   --minutes <n>    60
  *   --lanes <n>      links under way at once (10)
+ *   --if-possible    where PostgreSQL or Go is missing, says so and exits 0; else PostgreSQL is installed
  */
 import { randomInt } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
@@ -14,6 +15,7 @@ import { memoryMibOf } from '../../bench/process-meter';
 import { markdownTable } from '../support/markdown-table';
 import { Callers } from './callers';
 import { type Cluster, startCluster } from './cluster';
+import { missingParts } from './prerequisites';
 import { type Reading, type Verdict, verdictOf } from './slopes';
 import { buildTemporal } from './temporal-build';
 import { composeVersion } from './temporal-cluster';
@@ -23,7 +25,11 @@ const FAULT_EVERY_MS = { from: 15_000, to: 40_000 };
 const MIB = 1024 * 1024;
 
 const { values: options } = parseArgs({
-  options: { minutes: { type: 'string', default: '60' }, lanes: { type: 'string', default: '10' } },
+  options: {
+    minutes: { type: 'string', default: '60' },
+    lanes: { type: 'string', default: '10' },
+    'if-possible': { type: 'boolean', default: false },
+  },
 });
 const durationMs = Number(options.minutes) * 60_000;
 const lanes = Number(options.lanes);
@@ -43,6 +49,11 @@ function watched({ temporal, apis, workers }: Cluster): Record<string, () => num
 }
 
 async function main(): Promise<void> {
+  const missing = options['if-possible'] ? await missingParts() : [];
+  if (missing.length > 0) {
+    process.stdout.write(`not run: the soak, for want of ${missing.join(' and ')}\n`);
+    return;
+  }
   const build = await buildTemporal(composeVersion());
   const cluster = await startCluster({ build, nodes: 2, apis: 2, workers: 2, log: say });
   try {
@@ -51,6 +62,7 @@ async function main(): Promise<void> {
     const isOver = () => performance.now() >= endMs;
     const readings = new Map<string, Reading[]>();
     const faults: Record<string, number> = {};
+    const bytesBefore = await databaseBytes(cluster);
     let done = 0;
 
     const lane = async () => {
@@ -115,9 +127,10 @@ async function main(): Promise<void> {
           add(`${name}: file descriptors`, await fileDescriptorsOf(pid()));
         }
         // Which does not answer while it is restarted.
-        const bytes = await cluster.temporal.postgresql.sizeOf('temporal').catch(() => undefined);
-        if (bytes !== undefined && done > 0)
-          add('database: MiB a thousand links', (bytes / MIB / done) * 1_000);
+        const bytes = await databaseBytes(cluster).catch(() => undefined);
+        if (bytes !== undefined && done > 0) {
+          add('database: MiB a thousand links', ((bytes - bytesBefore) / MIB / done) * 1_000);
+        }
         await sleep(SAMPLE_EVERY_MS);
       }
     };
@@ -132,6 +145,10 @@ ${done} links came, none was lost, ${callers.repeated} calls were made again. ${
   } finally {
     await cluster.close();
   }
+}
+
+async function databaseBytes({ temporal: { postgresql } }: Cluster): Promise<number> {
+  return (await postgresql.sizeOf('temporal')) + (await postgresql.sizeOf('temporal_visibility'));
 }
 
 /** Undefined where there is no /proc. */
