@@ -17,10 +17,10 @@ export interface Child {
   stop(): Promise<void>;
 }
 
-/** Starts `bench/<file>` as a process that takes calls by {@link takeCalls}. */
-export function startChild(file: string, nodeOptions: readonly string[] = []): Child {
-  const child = fork(path.join(__dirname, file), {
-    execArgv: ['--expose-gc', '--import', 'tsx', ...nodeOptions],
+/** Starts a file of `bench`, as it is in the build, as a process that takes calls by {@link takeCalls}. */
+export function startChild(build: string, file: string, nodeOptions: readonly string[] = []): Child {
+  const child = fork(path.join(build, 'bench', file), {
+    execArgv: ['--expose-gc', '--enable-source-maps', ...nodeOptions],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const { pid } = child;

@@ -1,4 +1,4 @@
-/** The product in one process, as under `npm start`: worker, API and LinkClient, every feature on. */
+/** The product in one process: worker, API and LinkClient, every feature on. */
 import { randomBytes } from 'node:crypto';
 import { Client } from '@temporalio/client';
 import { type ActivityInterceptorsFactory, NativeConnection } from '@temporalio/worker';
@@ -54,7 +54,7 @@ export async function startProductApp(options: ProductOptions): Promise<LinkApp>
       maxCachedWorkflows: options.maxCachedWorkflows,
       maxConcurrentActivities: 200,
       maxConcurrentWorkflowTasks: 100,
-      leanThreads: false,
+      leanThreads: true,
       link: {
         resultOverdueAfterMs: HOUR_MS / 4,
         resultGiveUpAfterMs: 168 * HOUR_MS,

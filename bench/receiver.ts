@@ -35,17 +35,19 @@ interface Shot {
 }
 
 export async function runReceiver({
+  build,
   rounds,
   seconds,
   profileFolder,
 }: {
+  build: string;
   rounds: number;
   seconds: number;
   profileFolder?: string;
 }): Promise<ReceiverFigures[]> {
   const profile = profileFolder === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileFolder];
-  const bare = startChild('receiver-process.ts', profile);
-  const product = startChild('receiver-process.ts', profile);
+  const bare = startChild(build, 'receiver-process.js', profile);
+  const product = startChild(build, 'receiver-process.js', profile);
   try {
     const bareAt = { pid: bare.pid, url: await bare.call('listen', z.string(), 'bare') };
     const productAt = { pid: product.pid, url: await product.call('listen', z.string(), 'product') };

@@ -4,7 +4,7 @@
  *
  *   --quick            a smoke run of about two minutes; its figures mean little
  *   --only <part>      loops, reads, receiver or waiting; may be repeated
- *   --kind <kind>      thin, product, built or lean, instead of all four; may be repeated
+ *   --kind <kind>      thin, product or built, instead of all three; may be repeated
  *   --rounds <n>       repetitions of loops, reads and receiver (3)
  *   --in-flight <n>    loops of so many links in flight, instead of 1, 50 and 100; may be repeated
  *   --times <n>        links of a loop, as a multiple of those in flight (20), and at least 60
@@ -80,7 +80,7 @@ async function bench(): Promise<void> {
     }
     if (wanted('receiver')) {
       say('receiver');
-      results.receiver = await runReceiver(RECEIVER);
+      results.receiver = await runReceiver({ ...RECEIVER, build: stage.folder });
     }
     if (wanted('waiting')) {
       for (const links of WAITING) {

@@ -1,6 +1,6 @@
 /** What every part of the benchmark stands on: a Temporal server, the stand-ins, prebuilt bundles. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { stat, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
@@ -11,8 +11,8 @@ import { cacheFolder } from '../src/dev-server/cache-folder';
 import { startDevServer } from '../src/dev-server/dev-server';
 import { findTemporalCli } from '../src/dev-server/temporal-cli';
 import { ensureSearchAttributes } from '../src/temporal/search-attributes';
-import { makeWorkflowBundle } from '../src/worker/workflow-bundle';
-import { buildService, removeBuild } from '../test/support/built-service';
+import { removeBuild } from '../test/support/built-service';
+import { buildBench } from './build';
 import { startBuiltApp } from './built-app';
 import { type Child, startChild } from './child';
 import { memoryMibOf } from './process-meter';
@@ -20,10 +20,10 @@ import { readServer, type ServerReading } from './server-meter';
 import { PRODUCT_NAMESPACE, THIN_NAMESPACE } from './stand-in-data';
 
 /**
- * `product` is one process, as under `npm start`; `built` is API and worker as two built processes, with callers who read
- * each link once a second by HTTP; `lean` is the same with `WORKER_LEAN_THREADS`.
+ * `product` is API and worker in one process; `built` is the two as processes of their own, with callers who read each link
+ * once a second by HTTP.
  */
-export const KINDS = ['thin', 'product', 'built', 'lean'] as const;
+export const KINDS = ['thin', 'product', 'built'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface Contender {
@@ -49,6 +49,8 @@ export interface ContenderOptions {
 }
 
 export interface Stage {
+  /** Folder of the built benchmark. */
+  folder: string;
   providers: Child;
   /** KiB of the product's workflow bundle. */
   bundleKib: number;
@@ -88,18 +90,16 @@ async function build(
     cacheDir: cacheFolder({ home: homedir(), xdgCacheHome: process.env.XDG_CACHE_HOME }),
     log,
   });
-  const folder = await mkdtemp(path.join(tmpdir(), 'processor-link-bench-'));
-  undo.push(() => rm(folder, { recursive: true, force: true }));
-  const product =
-    bundleFile === undefined
-      ? (await makeWorkflowBundle(new DefaultLogger('WARN'))).code
-      : await readFile(bundleFile, 'utf8');
+  const folder = await buildBench();
+  undo.push(() => removeBuild(folder));
   const thin = await bundleWorkflowCode({
-    workflowsPath: require.resolve('./thin-app/workflows'),
+    workflowsPath: path.join(folder, 'bench/thin-app/workflows.js'),
     logger: new DefaultLogger('WARN'),
   });
-  const bundles = { product: path.join(folder, 'product.js'), thin: path.join(folder, 'thin.js') };
-  await writeFile(bundles.product, product);
+  const bundles = {
+    product: bundleFile ?? path.join(folder, 'workflow-bundle.js'),
+    thin: path.join(folder, 'thin-bundle.js'),
+  };
   await writeFile(bundles.thin, thin.code);
 
   const server = await startDevServer({ cliPath, metricsPort: 0, logLevel: 'error' });
@@ -111,16 +111,13 @@ async function build(
   await ensureSearchAttributes(connection, PRODUCT_NAMESPACE);
   await registerNamespace(connection, THIN_NAMESPACE);
 
-  const providers = startChild('providers.ts');
+  const providers = startChild(folder, 'providers.js');
   undo.push(providers.stop);
   const providersUrl = await providers.call('listen', z.string());
 
-  let built: Promise<string> | undefined;
-  undo.push(async () => built && removeBuild(await built));
-
   async function startOneProcess(kind: 'thin' | 'product', options: ContenderOptions) {
     const profile = profileFolder === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileFolder];
-    const child = startChild('app-process.ts', profile);
+    const child = startChild(folder, 'app-process.js', profile);
     undo.push(child.stop);
     const bundlePath = bundles[kind];
     const open = { kind, temporalAddress: address, providersUrl, bundlePath, ...options };
@@ -128,17 +125,15 @@ async function build(
     return { child, pids: [child.pid], webhookUrl, stop: child.stop };
   }
 
-  async function startBuilt(kind: 'built' | 'lean', { maxCachedWorkflows }: ContenderOptions) {
-    built ??= buildService();
+  async function startBuilt({ maxCachedWorkflows }: ContenderOptions) {
     const app = await startBuiltApp({
-      build: await built,
+      build: folder,
       temporalAddress: address,
       plaidUrl: providersUrl,
       atomicUrl: providersUrl,
       maxCachedWorkflows,
-      settings: { WORKER_LEAN_THREADS: String(kind === 'lean') },
     });
-    const child = startChild('app-process.ts');
+    const child = startChild(folder, 'app-process.js');
     const stop = async () => {
       await child.stop();
       await app.stop();
@@ -150,11 +145,11 @@ async function build(
   }
 
   return {
+    folder,
     providers,
-    bundleKib: product.length / 1024,
+    bundleKib: (await stat(bundles.product)).size / 1024,
     async startContender(kind, options = {}) {
-      const isBuilt = kind === 'built' || kind === 'lean';
-      const app = await (isBuilt ? startBuilt(kind, options) : startOneProcess(kind, options));
+      const app = await (kind === 'built' ? startBuilt(options) : startOneProcess(kind, options));
       const namespace = kind === 'thin' ? THIN_NAMESPACE : PRODUCT_NAMESPACE;
       return {
         ...app,

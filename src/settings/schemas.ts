@@ -126,7 +126,7 @@ const work = {
     wholeNumber(2, 10_000),
     '100',
   ),
-  leanThreads: withDefault('WORKER_LEAN_THREADS', trueOrFalse, 'false'),
+  leanThreads: withDefault('WORKER_LEAN_THREADS', trueOrFalse, 'true'),
   sealingKeys: optional('SEALING_KEYS', sealingKeys, randomKey),
   link: {
     resultOverdueAfterMs: withDefault('RESULT_OVERDUE_AFTER', duration(1_000), '15m'),

@@ -17,7 +17,11 @@ it('knows the SDK that is installed', () => {
 
 it('leaves an SDK that it does not know as it is, and says so once', async () => {
   const { Worker: before } = workerThreads;
-  const used = await withLeanThreads(async () => workerThreads.Worker, { logger, sdkVersion: '1.25.0' });
+  const used = await withLeanThreads(async () => workerThreads.Worker, {
+    logger,
+    sdkVersion: '1.25.0',
+    preload: __filename,
+  });
   expect(used).toBe(before);
   expect(logger.warn.mock.calls).toEqual([
     [
@@ -27,11 +31,18 @@ it('leaves an SDK that it does not know as it is, and says so once', async () =>
   ]);
 });
 
-describe('a worker with lean threads', () => {
+it('leaves the SDK as it is where the code is not built, without a word', async () => {
+  const { Worker: before } = workerThreads;
+  logger.warn.mockClear();
+  expect(await withLeanThreads(async () => workerThreads.Worker, { logger })).toBe(before);
+  expect(logger.warn).not.toHaveBeenCalled();
+});
+
+describe('a worker with lean threads, which are on unless a setting says otherwise', () => {
   let service: Service;
   let connection: Connection;
   beforeAll(async () => {
-    service = await startService({ env: { WORKER_LEAN_THREADS: 'true' }, atomic: { webhookMode: 'none' } });
+    service = await startService({ atomic: { webhookMode: 'none' } });
     connection = await connectTo(service.temporal.address);
   });
   afterAll(async () => {

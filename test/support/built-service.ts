@@ -10,13 +10,13 @@ const COMPILER = path.join(PROJECT, 'node_modules/typescript/bin/tsc');
 
 /**
  * Builds the service into a folder of its own, as `npm run build` does: JavaScript and workflow bundle. Types are not
- * checked here. Answers the folder; {@link removeBuild} takes it away.
+ * checked here. Answers the folder; {@link removeBuild} takes it away. `config` may build more than the service.
  */
-export async function buildService(): Promise<string> {
+export async function buildService(config = 'tsconfig.build.json'): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), 'processor-link-build-'));
   await run(
     process.execPath,
-    [COMPILER, '-p', 'tsconfig.build.json', '--noCheck', '--declaration', 'false', '--outDir', folder],
+    [COMPILER, '-p', config, '--noCheck', '--declaration', 'false', '--outDir', folder],
     { cwd: PROJECT },
   );
   await symlink(path.join(PROJECT, 'node_modules'), path.join(folder, 'node_modules'), 'dir');

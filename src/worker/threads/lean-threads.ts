@@ -12,15 +12,19 @@ const PRELOAD = path.join(__dirname, 'preload.js');
 
 /**
  * What `create` makes, with lean threads for its workflows: their stack traces are written when they are asked for, and a task
- * has one watchdog. With an SDK that is not the one known it makes what it would have made, and says so in the log.
+ * has one watchdog. Where the code is not built it makes what it would have made. With an SDK that is not the one known too,
+ * and says so in the log.
  */
 export async function withLeanThreads<T>(
   create: () => Promise<T>,
   { logger, preload = PRELOAD, sdkVersion = SDK_VERSION }: LeanThreadOptions,
 ): Promise<T> {
-  const why = reasonAgainst(preload, sdkVersion);
-  if (why !== undefined) {
-    logger.warn({ sdkVersion }, `WORKER_LEAN_THREADS is off: ${why}`);
+  if (!existsSync(preload)) return create();
+  if (sdkVersion !== KNOWN_SDK_VERSION) {
+    logger.warn(
+      { sdkVersion },
+      `WORKER_LEAN_THREADS is off: it knows version ${KNOWN_SDK_VERSION} of the Temporal SDK alone`,
+    );
     return create();
   }
   const { Worker } = workerThreads;
@@ -49,10 +53,4 @@ export interface LeanThreadOptions {
   preload?: string;
   /** Of the SDK in use. */
   sdkVersion?: string;
-}
-
-function reasonAgainst(preload: string, sdkVersion: string): string | undefined {
-  if (sdkVersion !== KNOWN_SDK_VERSION)
-    return `it knows version ${KNOWN_SDK_VERSION} of the Temporal SDK alone`;
-  return existsSync(preload) ? undefined : 'it needs the built service';
 }
