@@ -80,7 +80,6 @@ const ROOMS: Readonly<Record<string, Room>> = {
     rooms: ['src/contract', 'src/system', 'src/logging'],
     packages: [
       'fastify',
-      '@fastify/helmet',
       '@fastify/rate-limit',
       '@opentelemetry/api',
       'prom-client',

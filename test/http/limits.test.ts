@@ -123,10 +123,26 @@ test('every answer has the headers that browsers heed', async () => {
   for (const { headers } of answers) {
     expect(headers).toMatchObject({
       'content-security-policy': "default-src 'none';frame-ancestors 'none'",
+      'cross-origin-opener-policy': 'same-origin',
+      'cross-origin-resource-policy': 'same-origin',
+      'referrer-policy': 'no-referrer',
       'x-content-type-options': 'nosniff',
+      'x-frame-options': 'SAMEORIGIN',
       'strict-transport-security': expect.stringContaining('max-age='),
       'cache-control': 'no-store',
     });
     expect(headers['x-powered-by']).toBeUndefined();
   }
+});
+
+test('an answer to a webhook, which no browser shows, goes without them', async () => {
+  const { app } = testApp();
+  const { headers, statusCode } = await app.inject({
+    method: 'POST',
+    url: '/webhooks/atomic',
+    payload: '{}',
+  });
+  expect(statusCode).toBe(401);
+  expect(headers).toMatchObject({ 'cache-control': 'no-store' });
+  expect(headers).not.toHaveProperty('x-frame-options');
 });

@@ -13,7 +13,7 @@ const ASSET_TYPES = {
 } as const;
 
 // The page loads its own files alone, by relative addresses, so that it works behind a path too. Swagger UI sets
-// styles from script. The rest is helmet's, less `upgrade-insecure-requests`: it may be served over HTTP.
+// styles from script. There is no `upgrade-insecure-requests`: it may be served over HTTP.
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "base-uri 'none'",

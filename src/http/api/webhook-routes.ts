@@ -31,16 +31,16 @@ export function addWebhookRoutes(
       (_request, body, done) => done(null, body),
     );
     // Fastify refuses a type that is malformed before it looks at the size.
-    scope.addHook('onRequest', async ({ headers }) => {
+    scope.addHook('onRequest', ({ headers }, _reply, done) => {
       const bytes = Number(headers['content-length'] ?? 0);
-      if (bytes > options.bodyLimitBytes) throw new HttpProblem('payload_too_large');
+      if (bytes > options.bodyLimitBytes) done(new HttpProblem('payload_too_large'));
+      else done();
     });
     for (const route of routes) {
       scope.route({
         method: route.method,
         url: route.url,
-        // Its headers are for browsers.
-        helmet: false,
+        config: { isForMachines: true },
         schema: { response: responseSchemas(route) },
         handler: async (request: FastifyRequest, _reply: FastifyReply) => {
           if (!isJsonAsIs(request)) throw new HttpProblem('unsupported_media_type');

@@ -27,11 +27,11 @@ export function measureRequests(app: FastifyInstance, registry: Registry): void 
     buckets: [0.05, 0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 45, 60, 65],
     registers: [registry],
   });
-  const observeRequest = boundByLabels(requests);
-  const observeLongPoll = boundByLabels(longPolls);
+  const requestsOf = boundOnce((method, route, status) => requests.labels(method, route, status));
+  const longPollsOf = boundOnce((method, route, status) => longPolls.labels(method, route, status));
   const observe = (request: FastifyRequest, status: string, durationMs: number) => {
-    const observeOne = isLongPoll(request) ? observeLongPoll : observeRequest;
-    observeOne(request.method, routeOf(request), status, durationMs / 1000);
+    const seriesOf = isLongPoll(request) ? longPollsOf : requestsOf;
+    seriesOf(request.method, routeOf(request), status).observe(durationMs / 1000);
   };
   app.addHook('onResponse', (request, reply, done) => {
     observe(request, String(reply.statusCode), reply.elapsedTime);
@@ -65,23 +65,26 @@ export function measureWebhooks(registry: Registry): WebhookMetrics {
     buckets: [0.1, 0.5, 1, 2.5, 5, 15, 60, 300, 900, 3600, 21_600, 86_400],
     registers: [registry],
   });
+  const countOf = boundOnce((provider, outcome) => webhooks.labels(provider, outcome));
+  const lagOf = boundOnce((job) => lags.labels(job));
   return {
-    count: (provider, outcome) => webhooks.inc({ provider, outcome }),
+    count: (provider, outcome) => countOf(provider, outcome).inc(),
     // Their clock may be ahead of ours.
-    came: (job, eventTime) => lags.observe({ job }, Math.max(0, (Date.now() - Date.parse(eventTime)) / 1000)),
+    came: (job, eventTime) => lagOf(job).observe(Math.max(0, (Date.now() - Date.parse(eventTime)) / 1000)),
   };
 }
 
 /** Looks up the series of each combination of labels once, which takes longer than to observe a value. */
-function boundByLabels(durations: Histogram<'method' | 'route' | 'status'>) {
-  const series = new Map<string, Histogram.Internal<'method' | 'route' | 'status'>>();
-  return (method: string, route: string, status: string, seconds: number) => {
-    const key = `${method} ${route} ${status}`;
-    let bound = series.get(key);
-    if (!bound) {
-      bound = durations.labels({ method, route, status });
-      series.set(key, bound);
-    }
-    bound.observe(seconds);
+function boundOnce<Labels extends string[], Series>(
+  bind: (...labels: Labels) => Series,
+): (...labels: Labels) => Series {
+  const bound = new Map<string, Series>();
+  return (...labels) => {
+    const key = labels.join(' ');
+    const known = bound.get(key);
+    if (known !== undefined) return known;
+    const series = bind(...labels);
+    bound.set(key, series);
+    return series;
   };
 }

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import helmet from '@fastify/helmet';
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -15,6 +14,14 @@ import { boundBodies, DEFAULT_BODY_BUDGET_BYTES } from './body-budget';
 import { endConnectionsOnDrain } from './drain';
 import { problemOf } from './problem-of';
 import { HttpProblem, PROBLEM_MEDIA_TYPE } from './problems';
+import { SECURITY_HEADERS } from './security-headers';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Never shown by a browser, so that headers for one are left out. */
+    isForMachines?: boolean;
+  }
+}
 
 export interface ServerTimeouts {
   /** For a request's headers to arrive. */
@@ -94,15 +101,10 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.addHook('onRequest', (request, reply, done) => {
     reply.header(REQUEST_ID_HEADER, request.id);
     reply.header('cache-control', 'no-store');
+    if (!request.routeOptions.config.isForMachines) reply.headers(SECURITY_HEADERS);
     const lacksHost = request.headers.host === undefined && request.raw.httpVersion === '1.1';
     if (lacksHost) done(new HttpProblem('invalid_request', { detail: 'The header Host is missing.' }));
     else done();
-  });
-  app.register(helmet, {
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
-    },
   });
   app.decorateRequest('problem', undefined);
   takeJsonAlone(app);
