@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 
 const SHA256_HEX = /^[0-9a-fA-F]{64}$/;
 
@@ -9,7 +9,7 @@ export function bodyDigest(rawBody: Uint8Array): Buffer {
 
 /** SHA-256 of the raw body as lower-case hex: the identity of a webhook, since no sender signs an event id. */
 export function bodySha256(rawBody: Uint8Array): string {
-  return bodyDigest(rawBody).toString('hex');
+  return hash('sha256', rawBody, 'hex');
 }
 
 /**
