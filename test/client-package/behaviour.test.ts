@@ -1,15 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Job } from '../../src/contract/jobs';
 import { workflowIdOf } from '../../src/contract/names';
-import {
-  FakeLinkClient,
-  LinkClient,
-  LinkClientError,
-  type Links,
-  type LinkView,
-} from '../../src/link-client';
-import { useRealWorld } from '../long-life/support/use-real-world';
-import { EMPLOYER, plaidWebhook, RECURRING, webhook } from '../support/link-world';
+import { FakeLinkClient, LinkClientError, type Links, type LinkView } from '../../src/link-client';
+import { EMPLOYER, plaidWebhook, RECURRING, webhook } from '../support/link-calls';
+import { useWorld } from '../support/world';
 
 jest.setTimeout(60_000);
 
@@ -45,18 +39,18 @@ function fakeScene(): () => Scene {
 }
 
 function realScene(): () => Scene {
-  const world = useRealWorld();
+  const world = useWorld();
   const itemOf = (userId: string): string => {
-    const [item] = world().plaid.items(userId);
+    const [item] = world.plaid.items(userId);
     if (!item) throw new Error('The user has no Item.');
     return item.itemId;
   };
   const handleOf = (userId: string) =>
-    Object.assign(world().client.workflow.getHandle(workflowIdOf(userId)), { firstExecutionRunId: '' });
+    Object.assign(world.client.workflow.getHandle(workflowIdOf(userId)), { firstExecutionRunId: '' });
   return () => {
-    const { client, keyRing, taskQueue, plaid } = world();
+    const { plaid } = world;
     return {
-      links: new LinkClient({ client, keyRing, taskQueue }),
+      links: world.linkClient(),
       publicToken: (userId) => plaid.createPublicToken({ userId }).publicToken,
       completeJob: (userId, job) => webhook(handleOf(userId), job),
       bankOfTwoAccounts: (userId) =>

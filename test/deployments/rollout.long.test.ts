@@ -2,7 +2,7 @@
 
 import { LinkClient } from '../../src/link-client/link-client';
 import { rejectionOf } from '../support/error-text';
-import { EMPLOYER, getLink, type Handle, RECURRING, webhook } from '../support/link-world';
+import { EMPLOYER, getLink, type Handle, RECURRING, webhook } from '../support/link-calls';
 import { useSdkLog } from '../support/sdk-log';
 import { NOTED } from './support/next-build';
 import {

@@ -1,6 +1,6 @@
 /** A new build and back again. All that an operator may meet is in `rollout.long.test.ts`. */
 
-import { EMPLOYER, RECURRING, webhook } from '../support/link-world';
+import { EMPLOYER, RECURRING, webhook } from '../support/link-calls';
 import { useSdkLog } from '../support/sdk-log';
 import { buildsOf, finish, hasEmployer, isWaiting, type Rollout, startRollout } from './support/rollout';
 

@@ -3,29 +3,26 @@ import { NativeConnection } from '@temporalio/worker';
 import pino from 'pino';
 import { workerSchema } from '../../src/settings/schemas';
 import { type RunningWorker, startWorker } from '../../src/worker/start-worker';
-import { EMPLOYER, viewWhen } from '../support/link-world';
-import { realServer } from '../support/temporal';
+import { EMPLOYER, viewWhen } from '../support/link-calls';
 import { workflowBundle } from '../support/workflow-bundle';
+import { useWorld } from '../support/world';
 import { hold } from '../workflows/support/holding';
-import { useLinkWorld, useRealServer } from '../workflows/support/use-link-world';
 import { type RefusingProxy, startRefusingProxy } from './support/refusing-proxy';
 
 const COMPLETIONS = ['RespondActivityTaskCompleted', 'RespondActivityTaskCompletedById'];
 /** More than one: by itself the SDK gives up at the first. */
 const REFUSALS = 3;
 
-const server = useRealServer();
-
 describe('an answer that Temporal cannot take at first', () => {
-  const scene = useLinkWorld(server, { worker: 'none' });
+  const world = useWorld({ worker: 'none' });
   let proxy: RefusingProxy;
   let connection: NativeConnection;
   let worker: RunningWorker;
 
   beforeAll(async () => {
-    proxy = await startRefusingProxy((await realServer()).address);
+    proxy = await startRefusingProxy(world.temporal.address);
     connection = await NativeConnection.connect({ address: proxy.address });
-    const { taskQueue, keyRing, providers } = scene.world;
+    const { taskQueue, keyRing, providers } = world;
     worker = await startWorker({
       ...{ connection, namespace: 'default', taskQueue, keyRing, ...providers, bundle: workflowBundle() },
       ...{ work: work(), interceptor: () => ({}), logger: pino({ level: 'silent' }), drainMs: 1_000 },
@@ -39,14 +36,14 @@ describe('an answer that Temporal cannot take at first', () => {
   });
 
   it.each(['exchange', 'register'] as const)('is held, and the %s is made once', async (call) => {
-    const held = hold(scene, call, 'after');
-    const { handle, userId } = await scene.start();
+    const held = hold(world, call, 'after');
+    const { handle, userId } = await world.start();
     await held.arrived(userId);
     proxy.refuse(REFUSALS, COMPLETIONS);
     held.release();
     await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
     expect(proxy.refused.splice(0)).toHaveLength(REFUSALS);
-    expect(scene.calls.count(userId, call)).toBe(1);
+    expect(world.calls.count(userId, call)).toBe(1);
   });
 });
 

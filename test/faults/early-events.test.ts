@@ -1,20 +1,20 @@
 /** A worker that has a link not in its cache is asked about it while news of it come in. */
 import { QueryNotRegisteredError } from '@temporalio/client';
 import { QUERIES } from '../../src/contract/names';
-import { useRealWorld } from '../long-life/support/use-real-world';
-import { EMPLOYER, settled, viewWhen, webhook } from '../support/link-world';
-import { replayErrors } from '../support/replay';
+import { EMPLOYER, settled, viewWhen, webhook } from '../support/link-calls';
+import { expectToReplay } from '../support/replay';
+import { useWorld } from '../support/world';
 
 const LINKS = 8;
 
 jest.setTimeout(180_000);
 
-const world = useRealWorld();
+const world = useWorld();
 
 it('refuses a query that meets news before the task that brings it, and the link goes on', async () => {
   const handles = await Promise.all(
     Array.from({ length: LINKS }, async () => {
-      const { handle } = await world().start();
+      const { handle } = await world.start();
       await viewWhen(handle, ({ state }) => state === 'waiting');
       return handle;
     }),
@@ -22,7 +22,7 @@ it('refuses a query that meets news before the task that brings it, and the link
   let refused = 0;
   // Which of the two a worker is given first is for the server to choose.
   while (refused === 0) {
-    await world().stopWorker();
+    await world.stopWorker();
     const reads = handles.map((handle) =>
       handle.query(QUERIES.getLink).catch((error: unknown) => {
         if (!(error instanceof QueryNotRegisteredError)) throw error;
@@ -31,7 +31,7 @@ it('refuses a query that meets news before the task that brings it, and the link
     );
     await Promise.all(handles.map((handle) => handle.describe()));
     await Promise.all(handles.map((handle) => webhook(handle, EMPLOYER)));
-    await world().restartWorker();
+    await world.restartWorker();
     await Promise.all(reads);
   }
 
@@ -40,8 +40,5 @@ it('refuses a query that meets news before the task that brings it, and the link
     await handle.cancel();
     await expect(handle.result()).rejects.toThrow('Workflow execution cancelled');
   }
-  const histories = await Promise.all(
-    handles.map(async (handle) => ({ workflowId: handle.workflowId, history: await handle.fetchHistory() })),
-  );
-  expect(await replayErrors(world(), histories)).toEqual([]);
+  await expectToReplay(world, handles);
 });

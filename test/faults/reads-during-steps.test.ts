@@ -3,9 +3,9 @@ import { QueryNotRegisteredError } from '@temporalio/client';
 import { QUERIES, UPDATES } from '../../src/contract/names';
 import { grpcCodeOf } from '../../src/link-client/link-client-error';
 import { GRPC_STATUS } from '../../src/temporal/grpc-status';
-import { useRealWorld } from '../long-life/support/use-real-world';
-import { EMPLOYER, type Handle, RECURRING, settled, webhook } from '../support/link-world';
-import { replayErrors } from '../support/replay';
+import { EMPLOYER, type Handle, RECURRING, settled, webhook } from '../support/link-calls';
+import { expectToReplay } from '../support/replay';
+import { useWorld } from '../support/world';
 
 const LINKS = 3;
 const RUNS_OF_A_JOB = 2;
@@ -13,20 +13,16 @@ const RUNS_OF_A_JOB = 2;
 jest.setTimeout(180_000);
 
 /** So few that links are evicted while they are read. */
-const world = useRealWorld({ maxCachedWorkflows: 2 });
+const world = useWorld({ maxCachedWorkflows: 2 });
 
 it('leaves histories that replay, however often links are read while their steps are under way', async () => {
   const handles = await Promise.all(Array.from({ length: LINKS }, () => liveAndBeRead()));
-
-  const histories = await Promise.all(
-    handles.map(async (handle) => ({ workflowId: handle.workflowId, history: await handle.fetchHistory() })),
-  );
-  expect(await replayErrors(world(), histories)).toEqual([]);
+  await expectToReplay(world, handles);
 });
 
 /** A whole life with both jobs run again and again, read all the while. */
 async function liveAndBeRead(): Promise<Handle> {
-  const { handle } = await world().start({ jobs: [EMPLOYER, RECURRING] });
+  const { handle } = await world.start({ jobs: [EMPLOYER, RECURRING] });
   let isOver = false;
   // The API's reads, and those of the Temporal UI, which no interceptor of queries sees.
   const queries = [QUERIES.getLink, QUERIES.getLink, '__temporal_workflow_metadata', '__stack_trace'];

@@ -1,76 +1,40 @@
 /** Temporal takes ten updates of one workflow at a time. However many callers there are, none may be turned away for good. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
-import { Registry } from 'prom-client';
 import type { Job } from '../../src/contract/jobs';
-import { createApp } from '../../src/http/api/app';
-import { LinkClient } from '../../src/link-client/link-client';
+import type { LinkClient } from '../../src/link-client/link-client';
 import { expectProblem } from '../http/support/problem';
+import { authorized, closeApps, testApp } from '../http/support/test-app';
 import {
   EMPLOYER,
   getLink,
   type Handle,
-  type LinkWorld,
   plaidWebhook,
   RECURRING,
-  startLinkWorld,
   viewWhen,
   webhook,
-} from '../support/link-world';
-import { useSdkLog } from '../support/sdk-log';
+} from '../support/link-calls';
+import { useWorld } from '../support/world';
 
 jest.setTimeout(120_000);
 
 const JOBS: readonly Job[] = [EMPLOYER, RECURRING];
-const API_KEY = 'test-api-key-0123456789';
 /** `history.maxInFlightUpdates` of the server. */
 const TEMPORAL_LIMIT = 10;
 /** For calls that no test is about. */
 const PATIENT_MS = 60_000;
 const LINK_TOKEN = '/link/token/create';
 
-let world: LinkWorld;
+afterAll(closeApps);
+const world = useWorld({ providerTimeoutMs: 30_000 });
 let first: LinkClient;
 let second: LinkClient;
-const apps: FastifyInstance[] = [];
-
-useSdkLog();
-beforeAll(async () => {
-  world = await startLinkWorld({ providerTimeoutMs: 30_000 });
-  first = linkClient(PATIENT_MS);
-  second = linkClient(PATIENT_MS);
+beforeAll(() => {
+  [first, second] = [world.linkClient(PATIENT_MS), world.linkClient(PATIENT_MS)];
 });
 
-afterAll(async () => {
-  await Promise.all(apps.map((app) => app.close()));
-  await first?.close();
-  await second?.close();
-  await world?.close();
-});
-
-function linkClient(callTimeoutMs: number): LinkClient {
-  const { client, keyRing, taskQueue } = world;
-  return new LinkClient({ client, keyRing, taskQueue, callTimeoutMs });
-}
-
-function httpApi(callTimeoutMs: number): FastifyInstance {
-  const app = createApp({
-    plaidEnvironment: 'sandbox',
-    links: linkClient(callTimeoutMs),
-    createLinkToken: async () => ({ linkToken: 'link-sandbox-new', expiration: '2030-01-01T04:00:00Z' }),
-    publicUrl: 'https://links.example.com',
-    apiKeys: () => [{ name: 'backend', key: API_KEY }],
-    atomicWebhookSecrets: () => [],
-    verifyPlaidWebhook: async () => ({ ok: true }),
-    logger: false,
-    metrics: new Registry(),
-    limits: { maxEventLoopDelayMs: 0 },
-  });
-  apps.push(app);
-  return app;
-}
-
-const headers = { authorization: `Bearer ${API_KEY}` };
+const httpApi = (callTimeoutMs: number): FastifyInstance =>
+  testApp({ links: world.linkClient(callTimeoutMs) }).app;
 const times = <T>(count: number, call: () => Promise<T>): Promise<T>[] => Array.from({ length: count }, call);
 
 async function waitingLink(): Promise<{ handle: Handle; userId: string; itemId: string }> {
@@ -95,7 +59,7 @@ it('takes one update a job for all who wait, over two clients and HTTP', async (
   const { handle, userId } = await waitingLink();
   const app = httpApi(PATIENT_MS);
   const overHttp = async (job: Job): Promise<unknown> =>
-    (await app.inject({ url: `/v1/links/${userId}/jobs/${job}?waitSeconds=60`, headers })).json();
+    (await app.inject(authorized({ url: `/v1/links/${userId}/jobs/${job}?waitSeconds=60` }))).json();
   const waits = JOBS.flatMap((job) => [
     ...times<unknown>(20, () => first.waitForJob(userId, job, { waitMs: PATIENT_MS })),
     ...times<unknown>(20, () => second.waitForJob(userId, job, { waitMs: PATIENT_MS })),
@@ -115,7 +79,7 @@ it('says 503 with Retry-After to what is over the limit, and goes on with all th
   const { handle, userId, itemId } = await waitingLink();
   const repairTokens = (count: number, app: FastifyInstance) =>
     times(count, async () =>
-      app.inject({ method: 'POST', url: '/v1/link-tokens', headers, payload: { userId, mode: 'update' } }),
+      app.inject(authorized({ method: 'POST', url: '/v1/link-tokens', payload: { userId, mode: 'update' } })),
     );
   await plaid.requireLogin(itemId, { webhook: false });
   await plaidWebhook(handle, { kind: 'sign_in_required', itemId });

@@ -1,12 +1,8 @@
-import { type Service, startService } from '../support/service';
+import { useService } from '../support/service';
 
 jest.setTimeout(180_000);
 
-let service: Service;
-beforeAll(async () => {
-  service = await startService();
-});
-afterAll(() => service.close());
+const service = useService();
 
 it('has the links that it had cached read by another after one refused read at most', async () => {
   const { userId } = await service.link();

@@ -1,7 +1,7 @@
 import { workflowIdOf } from '../../src/contract/names';
 import type { LinkView } from '../../src/contract/schemas';
 import type { Fault } from '../../src/simulators';
-import { type Service, startService } from '../support/service';
+import { useService } from '../support/service';
 
 jest.setTimeout(240_000);
 
@@ -17,15 +17,7 @@ const REMOVE = 'DELETE /plaid/processor-link';
 const RESULT = 'GET employer-matches';
 const REMOVE_ITEM = '/item/remove';
 
-let service: Service;
-
-beforeAll(async () => {
-  service = await startService();
-});
-
-afterAll(async () => {
-  await service.close();
-});
+const service = useService();
 
 interface Interrupted {
   userId: string;

@@ -1,10 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
 import { JOBS } from '../../src/contract/jobs';
 import { workflowIdOf } from '../../src/contract/names';
-import { type Service, startService } from '../support/service';
-import { connectTo } from '../support/temporal';
+import { useService } from '../support/service';
 
 const LINKS = 60;
 const KILLS = 15;
@@ -12,19 +10,7 @@ const KILL_AFTER_MS = 2_000;
 const REGISTER = 'POST /plaid/processor-link';
 const { PENDING_ACTIVITY_STATE_STARTED } = temporal.api.enums.v1.PendingActivityState;
 
-let service: Service;
-let client: Client;
-
-beforeAll(async () => {
-  service = await startService();
-  const { address, namespace } = service.temporal;
-  client = new Client({ connection: await connectTo(address), namespace });
-}, 120_000);
-
-afterAll(async () => {
-  await client.connection.close();
-  await service.close();
-});
+const service = useService();
 
 it('repeats no registration but those that were in flight as a worker died, with the newest processor token', async () => {
   const { atomic, plaid, worker, call } = service;
@@ -72,11 +58,8 @@ it('repeats no registration but those that were in flight as a worker died, with
 
 /** Attempts at a registration that a worker had begun and not reported. */
 async function registrationsInFlight(userId: string): Promise<string[]> {
-  const { pendingActivities } = await client.workflowService.describeWorkflowExecution({
-    namespace: client.options.namespace,
-    execution: { workflowId: workflowIdOf(userId) },
-  });
-  return (pendingActivities ?? [])
+  const { raw } = await service.client.workflow.getHandle(workflowIdOf(userId)).describe();
+  return (raw.pendingActivities ?? [])
     .filter(
       ({ activityType, state }) =>
         activityType?.name === 'registerProcessorLink' && state === PENDING_ACTIVITY_STATE_STARTED,

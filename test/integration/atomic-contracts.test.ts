@@ -4,7 +4,7 @@ import { atomicOf } from '../../src/process/wiring';
 import { apiSchema, workerSchema } from '../../src/settings/schemas';
 import { startAtomicSimulator } from '../../src/simulators';
 import { parseAtomicWebhook } from '../../src/webhooks/atomic-event';
-import { EMPLOYER, RECURRING } from '../support/link-world';
+import { EMPLOYER, RECURRING } from '../support/link-calls';
 import { CONTRACTS, ENV } from './support/atomic-contracts';
 
 test('there are at least 48 contracts, all different', () => {

@@ -1,27 +1,25 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { workflowIdOf } from '../../src/contract/names';
-import { type Service, startService } from '../support/service';
+import { useService } from '../support/service';
 import { realServer } from '../support/temporal';
 
 const run = promisify(execFile);
 const TOKEN = 'codec-token-of-the-cli-0123456789';
 const EMPLOYER = 'employer-classification';
 
-let service: Service;
+const service = useService({
+  env: { CODEC_TOKEN: TOKEN, LOG_LEVEL: 'silent' },
+  processes: ['api', 'worker', 'codec'],
+});
 let userId: string;
 let cliPath: string;
 
 beforeAll(async () => {
   ({ cliPath } = await realServer());
-  service = await startService({
-    env: { CODEC_TOKEN: TOKEN, LOG_LEVEL: 'silent' },
-    processes: ['api', 'worker', 'codec'],
-  });
   ({ userId } = await service.link({ jobs: [EMPLOYER] }));
   expect((await service.call.job(userId, EMPLOYER, 60)).job().state).toBe('completed');
 }, 300_000);
-afterAll(() => service.close());
 
 /** Temporal's command line as operators use it: by the codec server, and with nothing else of this service. */
 async function temporal(...args: string[]): Promise<string> {

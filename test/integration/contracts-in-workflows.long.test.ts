@@ -6,16 +6,8 @@ import type { Atomic } from '../../src/providers/types';
 import { apiSchema, workerSchema } from '../../src/settings/schemas';
 import { type AtomicSimulator, startAtomicSimulator } from '../../src/simulators';
 import { parseAtomicWebhook } from '../../src/webhooks/atomic-event';
-import {
-  EMPLOYER,
-  getLink,
-  type LinkWorld,
-  outcome,
-  RECURRING,
-  settled,
-  startLinkWorld,
-} from '../support/link-world';
-import { useSdkLog } from '../support/sdk-log';
+import { EMPLOYER, getLink, outcome, RECURRING, settled } from '../support/link-calls';
+import { useWorld } from '../support/world';
 import { CONTRACTS, type Contract, ENV } from './support/atomic-contracts';
 
 interface Customer {
@@ -27,28 +19,22 @@ interface Customer {
 }
 
 const customers = new Map<string, Customer>();
-let world: LinkWorld;
-
-useSdkLog();
+// One worker for all: whose Atomic is called is a matter of the user.
+const world = useWorld({
+  settings: { resultOverdueAfterMs: 300 },
+  providerTimeoutMs: 15_000,
+  atomic: {
+    registerProcessorLink: (request, options) =>
+      customerOf(request.userId).atomic.registerProcessorLink(request, options),
+    removeProcessorLink: (request, options) =>
+      customerOf(request.userId).atomic.removeProcessorLink(request, options),
+    fetchJobResult: (request, options) => customerOf(request.userId).atomic.fetchJobResult(request, options),
+  },
+});
 beforeAll(async () => {
-  // One worker for all: whose Atomic is called is a matter of the user.
-  const atomicOfUser = ({ userId }: { userId: string }) => customerOf(userId).atomic;
-  world = await startLinkWorld({
-    settings: { resultOverdueAfterMs: 300 },
-    providerTimeoutMs: 15_000,
-    atomic: {
-      registerProcessorLink: (request, options) =>
-        atomicOfUser(request).registerProcessorLink(request, options),
-      removeProcessorLink: (request, options) => atomicOfUser(request).removeProcessorLink(request, options),
-      fetchJobResult: (request, options) => atomicOfUser(request).fetchJobResult(request, options),
-    },
-  });
   for (const [index, contract] of CONTRACTS.entries()) await open(`customer-${index}`, contract);
 });
-afterAll(async () => {
-  await world?.close();
-  await Promise.all([...customers.values()].map(({ simulator }) => simulator.close()));
-});
+afterAll(() => Promise.all([...customers.values()].map(({ simulator }) => simulator.close())));
 
 async function open(userId: string, { contract, settings }: Contract): Promise<void> {
   const simulator = await startAtomicSimulator({

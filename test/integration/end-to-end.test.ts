@@ -2,10 +2,11 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { promisify } from 'node:util';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { JOBS } from '../../src/contract/jobs';
 import { workflowIdOf } from '../../src/contract/names';
-import { replayHistories } from '../support/replay';
-import { type Service, startService } from '../support/service';
+import { replay } from '../support/replay';
+import { useService } from '../support/service';
 import { realServer } from '../support/temporal';
 
 jest.setTimeout(120_000);
@@ -14,15 +15,7 @@ const run = promisify(execFile);
 const EMPLOYER = 'employer-classification';
 const RECURRING = 'recurrence-detection';
 
-let service: Service;
-
-beforeAll(async () => {
-  service = await startService();
-});
-
-afterAll(async () => {
-  await service.close();
-});
+const service = useService();
 
 describe('a link over HTTP, with API and worker as processes of their own', () => {
   it('answers a result digit for digit as Atomic sent it', async () => {
@@ -176,7 +169,9 @@ describe('a link over HTTP, with API and worker as processes of their own', () =
   });
 
   it('left histories alone that every worker can replay', async () => {
-    const replayed = await replayHistories(service);
+    Runtime.install({ logger: new DefaultLogger('ERROR') });
+    const query = `TaskQueue = '${service.taskQueue}'`;
+    const replayed = await replay(service, service.client.workflow.list({ query }).intoHistories());
 
     expect(replayed.length).toBeGreaterThanOrEqual(6);
     expect(replayed.filter(({ error }) => error !== undefined)).toEqual([]);

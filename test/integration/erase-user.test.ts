@@ -1,43 +1,24 @@
-import { Client, type Connection, type WorkflowExecutionInfo } from '@temporalio/client';
+import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { z } from 'zod';
 import { JOBS } from '../../src/contract/jobs';
 import { eraseIdOf, NOTIFICATION_WORKFLOW_TYPE, workflowIdOf } from '../../src/contract/names';
-import { createDataConverter } from '../../src/encryption/data-converter';
-import { parseKeyRing } from '../../src/encryption/key-ring';
 import { createPayloadCodec } from '../../src/encryption/payload-codec';
-import { connectTemporal } from '../../src/temporal/connection';
-import { type ScriptedServer, startScriptedServer } from '../support/scripted-server';
-import { type Service, startService } from '../support/service';
+import { openInTests } from '../support/open-in-tests';
+import { startScriptedServer } from '../support/scripted-server';
+import { useService } from '../support/service';
 
 jest.setTimeout(240_000);
 
 const REMOVE = 'DELETE /plaid/processor-link';
 
-let backend: ScriptedServer;
-let service: Service;
-let connection: Connection;
-let client: Client;
-
-beforeAll(async () => {
-  backend = await startScriptedServer();
-  // No notification is taken, so that each stays open until it is erased.
-  backend.script((response) => response.writeHead(500).end());
-  service = await startService({
-    env: { NOTIFY_URL: backend.url, NOTIFY_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}` },
-  });
-  const { address, namespace } = service.temporal;
-  connection = await connectTemporal({
-    connectConfig: { connectionOptions: { address } },
-    lazy: false,
-  });
-  const keyRing = parseKeyRing(service.env.ENCRYPTION_KEYS ?? '');
-  client = new Client({ connection, namespace, dataConverter: createDataConverter({ keyRing, namespace }) });
+const backend = openInTests(startScriptedServer);
+const service = useService({
+  env: () => ({ NOTIFY_URL: backend.url, NOTIFY_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}` }),
 });
 
-afterAll(async () => {
-  await connection.close();
-  await service.close();
-  await backend.close();
+beforeAll(() => {
+  // No notification is taken, so that each stays open until it is erased.
+  backend.script((response) => response.writeHead(500).end());
 });
 
 async function completedLink(): Promise<string> {
@@ -73,7 +54,7 @@ const atomicRefuses = (userId: string) =>
 /** Every run of the namespace whose workflow id names the user. */
 async function runsOf(userId: string): Promise<WorkflowExecutionInfo[]> {
   const runs: WorkflowExecutionInfo[] = [];
-  for await (const run of client.workflow.list()) if (run.workflowId.includes(userId)) runs.push(run);
+  for await (const run of service.client.workflow.list()) if (run.workflowId.includes(userId)) runs.push(run);
   return runs;
 }
 
@@ -88,8 +69,8 @@ async function runsWhen(userId: string, isWanted: (runs: WorkflowExecutionInfo[]
 /** What is in the payloads of a run's history, decrypted as belonging to that run. */
 async function contentsOf(workflowId: string): Promise<unknown[]> {
   const { namespace } = service.temporal;
-  const codec = createPayloadCodec({ keyRing: parseKeyRing(service.env.ENCRYPTION_KEYS ?? ''), namespace });
-  const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
+  const codec = createPayloadCodec({ keyRing: service.keyRing, namespace });
+  const { events } = await service.client.workflow.getHandle(workflowId).fetchHistory();
   const payloads = (events ?? []).flatMap((event) => [
     ...(event.workflowExecutionStartedEventAttributes?.input?.payloads ?? []),
     ...(event.activityTaskScheduledEventAttributes?.input?.payloads ?? []),
@@ -112,7 +93,9 @@ describe('erasing a user', () => {
     expect(service.leftovers(userId)).toEqual([]);
     expect((await service.call.get(userId)).code()).toBe('link_not_found');
     expect((await service.call.job(userId, 'recurrence-detection')).code()).toBe('link_not_found');
-    await expect(client.workflow.getHandle(workflowIdOf(userId)).describe()).rejects.toThrow(/not found/);
+    await expect(service.client.workflow.getHandle(workflowIdOf(userId)).describe()).rejects.toThrow(
+      /not found/,
+    );
     const [evidence, ...more] = await runsWhen(
       userId,
       ([run, ...rest]) => rest.length > 0 || run?.status.name === 'COMPLETED',
@@ -160,7 +143,7 @@ describe('erasing a user', () => {
     const refusal = atomicRefuses(userId);
     expect((await erase(userId))[0]).toBe(202);
     await service.atomic.ledger.waitForRequest(REMOVE, { userId, timeoutMs: 30_000 });
-    const erasure = client.workflow.getHandle(eraseIdOf(userId));
+    const erasure = service.client.workflow.getHandle(eraseIdOf(userId));
     await erasure.cancel();
     await expect(erasure.result()).rejects.toThrow();
     expect((await erasure.describe()).status.name).toBe('CANCELLED');

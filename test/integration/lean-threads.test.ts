@@ -1,11 +1,7 @@
 import workerThreads from 'node:worker_threads';
-import { Client, type Connection } from '@temporalio/client';
 import { version } from '@temporalio/worker/package.json';
-import { createDataConverter } from '../../src/encryption/data-converter';
-import { parseKeyRing } from '../../src/encryption/key-ring';
 import { KNOWN_SDK_VERSION, withLeanThreads } from '../../src/worker/threads/lean-threads';
-import { type Service, startService } from '../support/service';
-import { connectTo } from '../support/temporal';
+import { useService } from '../support/service';
 
 jest.setTimeout(120_000);
 
@@ -39,27 +35,12 @@ it('leaves the SDK as it is where the code is not built, without a word', async 
 });
 
 describe('a worker with lean threads, which are on unless a setting says otherwise', () => {
-  let service: Service;
-  let connection: Connection;
-  beforeAll(async () => {
-    service = await startService({ atomic: { webhookMode: 'none' } });
-    connection = await connectTo(service.temporal.address);
-  });
-  afterAll(async () => {
-    await connection?.close();
-    await service?.close();
-  });
+  const service = useService({ atomic: { webhookMode: 'none' } });
 
   it('answers the Call Stack of a link word for word as a worker without them', async () => {
     const { userId } = await service.link();
     await service.call.linkWhen(userId, ({ state }) => state === 'waiting');
-    const { namespace } = service.temporal;
-    const dataConverter = createDataConverter({
-      keyRing: parseKeyRing(service.env.ENCRYPTION_KEYS ?? ''),
-      namespace,
-    });
-    const client = new Client({ connection, namespace, dataConverter });
-    const handle = client.workflow.getHandle(`processor-link/${userId}`);
+    const handle = service.client.workflow.getHandle(`processor-link/${userId}`);
     const read = async () => ({
       text: await handle.query<string>('__stack_trace'),
       frames: await handle.query('__enhanced_stack_trace'),

@@ -1,23 +1,12 @@
 /** A gate on counts, not on clocks: a change that makes a link dearer for its server has to change a figure here. */
 import { costOfHistory, type HistoryCost } from '../../bench/history-cost';
 import type { Job } from '../../src/contract/jobs';
-import {
-  EMPLOYER,
-  type Handle,
-  type LinkWorld,
-  RECURRING,
-  startLinkWorld,
-  viewWhen,
-  webhook,
-} from '../support/link-world';
+import { EMPLOYER, type Handle, RECURRING, viewWhen, webhook } from '../support/link-calls';
 import { workflowBundle } from '../support/workflow-bundle';
+import { useWorld, type World } from '../support/world';
 
 describe('where every step succeeds at once', () => {
-  let world: LinkWorld;
-  beforeAll(async () => {
-    world = await startLinkWorld();
-  });
-  afterAll(() => world?.close());
+  const world = useWorld();
 
   it('links one job with 36 events, 6 workflow tasks and 9 actions', async () => {
     const cost = await costOfLink(world, [EMPLOYER]);
@@ -60,7 +49,7 @@ it('carries no schema library into the workflow bundle', async () => {
 });
 
 /** Links a user, with the webhooks one after the other, and answers what is in the history by then. */
-async function costOfLink(world: LinkWorld, jobs: Job[]): Promise<HistoryCost> {
+async function costOfLink(world: World, jobs: Job[]): Promise<HistoryCost> {
   const { handle } = await world.start({ jobs });
   // A webhook that came before the registering task is over would be taken by a task of its own.
   await restingWhen(handle, ({ byType }) => byType.TIMER_STARTED === jobs.length + 1);

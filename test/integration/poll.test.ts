@@ -1,21 +1,13 @@
-import { type Service, startService } from '../support/service';
+import { useService } from '../support/service';
 
 jest.setTimeout(60_000);
 
 const EMPLOYER = 'employer-classification';
 const RECURRING = 'recurrence-detection';
 
-let service: Service;
-
-beforeAll(async () => {
-  service = await startService({
-    env: { RESULT_OVERDUE_AFTER: '1s' },
-    atomic: { webhookMode: 'none' },
-  });
-});
-
-afterAll(async () => {
-  await service.close();
+const service = useService({
+  env: { RESULT_OVERDUE_AFTER: '1s' },
+  atomic: { webhookMode: 'none' },
 });
 
 it('asks Atomic for the results when no webhook comes', async () => {

@@ -2,17 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { msToTs } from '@temporalio/common/lib/time';
 import { temporal } from '@temporalio/proto';
-import { type Service, startService } from '../support/service';
+import { startService, useService } from '../support/service';
 import { connectTo, realServer } from '../support/temporal';
 
 jest.setTimeout(120_000);
 
 describe('a worker', () => {
-  let service: Service;
-  beforeAll(async () => {
-    service = await startService();
-  });
-  afterAll(() => service.close());
+  const service = useService();
 
   it('names request and user in each line about a link, and classified failures by code and words alone', async () => {
     const userId = service.newUser();

@@ -14,20 +14,18 @@ import {
   RECURRING,
   viewWhen,
   webhook,
-} from '../support/link-world';
+} from '../support/link-calls';
+import { useWorld } from '../support/world';
 import { cancelled, endingOf, expectNothingLeft, expectUnlinked } from '../workflows/support/ending';
 import { hold } from '../workflows/support/holding';
-import { useLinkWorld, useTimeSkippingServer } from '../workflows/support/use-link-world';
 
-const server = useTimeSkippingServer();
+const world = useWorld({ skipsTime: true });
 
 describe('a link that needs its user', () => {
-  const scene = useLinkWorld(server);
-
   const CREATE_TOKEN = '/processor/token/create';
 
-  async function linked(options: Parameters<typeof scene.start>[0] = {}) {
-    const started = await scene.start(options);
+  async function linked(options: Parameters<typeof world.start>[0] = {}) {
+    const started = await world.start(options);
     await viewWhen(started.handle, ({ state }) => state === 'waiting');
     for (const job of options.jobs ?? [EMPLOYER]) await webhook(started.handle, job);
     await viewWhen(started.handle, ({ state }) => state === 'linked');
@@ -35,7 +33,7 @@ describe('a link that needs its user', () => {
   }
 
   async function signInExpires(handle: Handle, itemId: string): Promise<LinkView> {
-    await scene.world.plaid.requireLogin(itemId, { webhook: false });
+    await world.plaid.requireLogin(itemId, { webhook: false });
     await plaidWebhook(handle, { kind: 'sign_in_required', itemId });
     return viewWhen(handle, ({ state }) => state === 'needs_attention');
   }
@@ -52,7 +50,7 @@ describe('a link that needs its user', () => {
   }
 
   function tokensMade(userId: string): number {
-    return scene.world.plaid.ledger.effects('processor_token_created', userId).length;
+    return world.plaid.ledger.effects('processor_token_created', userId).length;
   }
 
   describe('a sign-in that expires', () => {
@@ -62,19 +60,19 @@ describe('a link that needs its user', () => {
       expect(attention).toMatchObject({ error: { code: 'sign_in_required', action: 'repair' } });
       expect(await getJob(handle, EMPLOYER)).toMatchObject({ state: 'completed', result: expect.any(Array) });
 
-      await scene.world.plaid.repair(itemId, { webhook: false });
+      await world.plaid.repair(itemId, { webhook: false });
       const repaired = await confirm(handle);
       expect(repaired).toMatchObject({ state: 'linked', itemId });
       expect(repaired).not.toHaveProperty('error');
       expect(tokensMade(userId)).toBe(1);
-      expect(scene.calls.count(userId, 'register')).toBe(1);
-      await expectUnlinked(scene, handle, await cancelled(scene, handle));
+      expect(world.calls.count(userId, 'register')).toBe(1);
+      await expectUnlinked(world, handle, await cancelled(world, handle));
     });
 
     it('is mended by LOGIN_REPAIRED alone', async () => {
       const { handle, itemId } = await linked();
       await signInExpires(handle, itemId);
-      await scene.world.plaid.repair(itemId, { webhook: false });
+      await world.plaid.repair(itemId, { webhook: false });
       await plaidWebhook(handle, { kind: 'sign_in_repaired', itemId });
       expect(await viewWhen(handle, ({ state }) => state === 'linked')).not.toHaveProperty('error');
     });
@@ -83,7 +81,7 @@ describe('a link that needs its user', () => {
       const { handle, userId, itemId } = await linked();
       await signInExpires(handle, itemId);
       await plaidWebhook(handle, { kind: 'sign_in_repaired', itemId });
-      await scene.world.plaid.ledger.waitForRequest('/item/get', { userId, outcome: 'answered' });
+      await world.plaid.ledger.waitForRequest('/item/get', { userId, outcome: 'answered' });
       expect(await getLink(handle)).toMatchObject({ state: 'needs_attention' });
       expect(await refusalOf(confirm(handle))).toBe('still_needs_attention');
     });
@@ -98,26 +96,26 @@ describe('a link that needs its user', () => {
     it('is looked into later when Plaid is down as the caller confirms', async () => {
       const { handle, userId, itemId } = await linked();
       await signInExpires(handle, itemId);
-      await scene.world.plaid.repair(itemId, { webhook: false });
-      scene.world.plaid.faults.add({
+      await world.plaid.repair(itemId, { webhook: false });
+      world.plaid.faults.add({
         operation: '/item/get',
         userId,
         times: 2,
         kind: { plaidError: 'PLANNED_MAINTENANCE' },
       });
       expect(await refusalOf(confirm(handle))).toBe('provider_unavailable');
-      expect(await scene.viewLater(handle, ({ state }) => state === 'linked', '5m')).not.toHaveProperty(
+      expect(await world.viewLater(handle, ({ state }) => state === 'linked', '5m')).not.toHaveProperty(
         'error',
       );
     });
 
     it('goes on waiting for a result that was due', async () => {
-      const { handle, itemId } = await scene.start();
+      const { handle, itemId } = await world.start();
       await viewWhen(handle, ({ state }) => state === 'waiting');
       await signInExpires(handle, itemId);
       await webhook(handle, EMPLOYER);
       await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'completed');
-      await scene.world.plaid.repair(itemId, { webhook: false });
+      await world.plaid.repair(itemId, { webhook: false });
       expect(await confirm(handle)).toMatchObject({ state: 'linked' });
     });
 
@@ -128,9 +126,9 @@ describe('a link that needs its user', () => {
         args: [{ job: RECURRING }],
       });
       expect(asked).toMatchObject({ state: 'needs_attention', jobs: { [RECURRING]: { state: 'pending' } } });
-      await scene.pass('1h');
-      expect(scene.calls.count(userId, 'register')).toBe(1);
-      await scene.world.plaid.repair(itemId, { webhook: false });
+      await world.pass('1h');
+      expect(world.calls.count(userId, 'register')).toBe(1);
+      await world.plaid.repair(itemId, { webhook: false });
       await confirm(handle);
       await viewWhen(handle, ({ jobs }) => jobs[RECURRING]?.state === 'registered');
     });
@@ -138,7 +136,7 @@ describe('a link that needs its user', () => {
     it('is unlinked as at any other time', async () => {
       const { handle, itemId } = await linked();
       await signInExpires(handle, itemId);
-      await expectUnlinked(scene, handle, await cancelled(scene, handle));
+      await expectUnlinked(world, handle, await cancelled(world, handle));
     });
   });
 
@@ -151,8 +149,8 @@ describe('a link that needs its user', () => {
       [CREATE_TOKEN, 'ADDITIONAL_CONSENT_REQUIRED'],
     ])('leads there from %s: %s', async (operation, plaidError) => {
       const userId = `user-${randomBytes(4).toString('hex')}`;
-      scene.world.plaid.faults.add({ operation, userId, kind: { plaidError } });
-      const { handle } = await scene.start({ userId });
+      world.plaid.faults.add({ operation, userId, kind: { plaidError } });
+      const { handle } = await world.start({ userId });
       const attention = await viewWhen(handle, ({ state }) => state === 'needs_attention');
       expect(attention).toMatchObject({ error: { code: 'sign_in_required', action: 'repair' } });
       expect(await confirm(handle)).not.toHaveProperty('error');
@@ -162,8 +160,8 @@ describe('a link that needs its user', () => {
     it('leads there from a repair that finds another one', async () => {
       const { handle, userId, itemId } = await linked();
       await signInExpires(handle, itemId);
-      await scene.world.plaid.repair(itemId, { webhook: false });
-      scene.world.plaid.faults.add({
+      await world.plaid.repair(itemId, { webhook: false });
+      world.plaid.faults.add({
         operation: '/accounts/get',
         userId,
         kind: { plaidError: 'ITEM_LOGIN_REQUIRED' },
@@ -174,12 +172,12 @@ describe('a link that needs its user', () => {
 
     it("is mended for a caller's Item by LOGIN_REPAIRED too, though its id was not known yet", async () => {
       const userId = `user-${randomBytes(4).toString('hex')}`;
-      scene.world.plaid.faults.add({
+      world.plaid.faults.add({
         operation: '/accounts/get',
         userId,
         kind: { plaidError: 'ITEM_LOGIN_REQUIRED' },
       });
-      const { handle, itemId } = await scene.start({ userId, fromAccessToken: true });
+      const { handle, itemId } = await world.start({ userId, fromAccessToken: true });
       await viewWhen(handle, ({ state }) => state === 'needs_attention');
       await plaidWebhook(handle, { kind: 'sign_in_repaired', itemId });
       expect(await viewWhen(handle, ({ state }) => state === 'waiting')).toMatchObject({ itemId });
@@ -193,7 +191,7 @@ describe('a link that needs its user', () => {
       const answer = await askForLinkToken(handle);
       expect(answer.sealedLinkToken).not.toContain('link-sandbox');
       expect(Date.parse(answer.expiration)).toBeGreaterThan(Date.now());
-      const [made] = scene.world.plaid.ledger.effects('link_token_created', userId);
+      const [made] = world.plaid.ledger.effects('link_token_created', userId);
       expect(made?.details).toMatchObject({ mode: 'update', itemId });
     });
 
@@ -207,7 +205,7 @@ describe('a link that needs its user', () => {
     it('says why there is none while the bank is down', async () => {
       const { handle, userId, itemId } = await linked();
       await signInExpires(handle, itemId);
-      scene.world.plaid.faults.add({
+      world.plaid.faults.add({
         operation: '/link/token/create',
         userId,
         times: 'always',
@@ -227,15 +225,15 @@ describe('a link that needs its user', () => {
       const jobs = [EMPLOYER, RECURRING];
       const { handle, userId, itemId } = await linked({ jobs, accounts: [account] });
       await signInExpires(handle, itemId);
-      const movedTo = scene.world.plaid.changeAccountId(itemId);
-      await scene.world.plaid.repair(itemId, { webhook: false });
+      const movedTo = world.plaid.changeAccountId(itemId);
+      await world.plaid.repair(itemId, { webhook: false });
       await confirm(handle);
       const view = await viewWhen(handle, ({ state }) => state === 'waiting');
       expect(view).toMatchObject({ itemId, accountId: movedTo });
       expect(tokensMade(userId)).toBe(2);
-      const [, newest] = scene.world.plaid.ledger.effects('processor_token_created', userId);
+      const [, newest] = world.plaid.ledger.effects('processor_token_created', userId);
       await viewWhen(handle, (now) => Object.values(now.jobs).every(({ state }) => state === 'registered'));
-      for (const link of scene.world.atomic.links(userId)) {
+      for (const link of world.atomic.links(userId)) {
         expect(link).toMatchObject({ run: 2, token: newest?.details.token });
       }
       expect(await getJob(handle, EMPLOYER)).toMatchObject({ run: 2, result: expect.any(Array) });
@@ -247,9 +245,9 @@ describe('a link that needs its user', () => {
     it('that could be either of two needs the user still', async () => {
       const { handle, itemId, accountId } = await linked({ accounts: [depository], jobs: [EMPLOYER] });
       await signInExpires(handle, itemId);
-      scene.world.plaid.changeAccountId(itemId, accountId);
-      scene.world.plaid.addAccount(itemId, depository);
-      await scene.world.plaid.repair(itemId, { webhook: false });
+      world.plaid.changeAccountId(itemId, accountId);
+      world.plaid.addAccount(itemId, depository);
+      await world.plaid.repair(itemId, { webhook: false });
       expect(await refusalOf(confirm(handle))).toBe('still_needs_attention');
       expect(await getLink(handle)).toMatchObject({ state: 'needs_attention', accountId });
     });
@@ -257,8 +255,8 @@ describe('a link that needs its user', () => {
     it('that the user no longer shares needs the user still', async () => {
       const { handle, itemId } = await linked();
       await signInExpires(handle, itemId);
-      await scene.world.plaid.revokeAccount(itemId);
-      await scene.world.plaid.repair(itemId, { webhook: false });
+      await world.plaid.revokeAccount(itemId);
+      await world.plaid.repair(itemId, { webhook: false });
       expect(await refusalOf(confirm(handle))).toBe('still_needs_attention');
     });
   });
@@ -282,7 +280,7 @@ describe('a link that needs its user', () => {
       const warned = await viewWhen(handle, ({ warning }) => warning?.code === 'pending_expiration');
       expect(warned.state).toBe('linked');
       await signInExpires(handle, itemId);
-      await scene.world.plaid.repair(itemId, { webhook: false });
+      await world.plaid.repair(itemId, { webhook: false });
       await plaidWebhook(handle, { kind: 'sign_in_repaired', itemId });
       expect(await viewWhen(handle, ({ state }) => state === 'linked')).not.toHaveProperty('warning');
     });
@@ -302,47 +300,47 @@ describe('a link that needs its user', () => {
       'unlinks and completes; the Item stays for us to remove: %s',
       async (itemStays) => {
         const { handle, userId, itemId } = await linked();
-        await scene.world.plaid.revokePermission(itemId, { itemStays });
+        await world.plaid.revokePermission(itemId, { itemStays });
         await plaidWebhook(handle, { kind: 'permission_revoked', itemId });
-        expect(await endingOf(scene, handle)).toMatchObject({
+        expect(await endingOf(world, handle)).toMatchObject({
           status: 'COMPLETED',
           view: { state: 'unlinked' },
         });
-        expectNothingLeft(scene.world, userId);
+        expectNothingLeft(world, userId);
         expect(await getJob(handle, EMPLOYER)).not.toHaveProperty('result');
-        expect(scene.calls.of(userId).slice(-2)).toEqual(['delete', 'remove item']);
+        expect(world.calls.of(userId).slice(-2)).toEqual(['delete', 'remove item']);
       },
     );
 
     it('is heard before the Item is known', async () => {
       const userId = `user-${randomBytes(4).toString('hex')}`;
-      scene.world.plaid.faults.add({
+      world.plaid.faults.add({
         operation: '/item/public_token/exchange',
         userId,
         kind: { hold: 'exchange' },
       });
-      const { handle, itemId } = await scene.start({ userId });
-      while (scene.world.plaid.faults.held('exchange') === 0) await getLink(handle);
+      const { handle, itemId } = await world.start({ userId });
+      while (world.plaid.faults.held('exchange') === 0) await getLink(handle);
       await plaidWebhook(handle, { kind: 'permission_revoked', itemId });
-      scene.world.plaid.faults.release('exchange');
-      expect(await endingOf(scene, handle)).toMatchObject({
+      world.plaid.faults.release('exchange');
+      expect(await endingOf(world, handle)).toMatchObject({
         status: 'COMPLETED',
         view: { state: 'unlinked' },
       });
-      expectNothingLeft(scene.world, userId);
-      expect(scene.calls.count(userId, 'register')).toBe(0);
+      expectNothingLeft(world, userId);
+      expect(world.calls.count(userId, 'register')).toBe(0);
     });
 
     it('ends a link that looks at its Item and finds it gone', async () => {
       const { handle, userId, itemId } = await linked();
       await signInExpires(handle, itemId);
-      await scene.world.plaid.revokePermission(itemId);
+      await world.plaid.revokePermission(itemId);
       expect(await refusalOf(confirm(handle))).toBe('not_linked');
-      expect(await endingOf(scene, handle)).toMatchObject({
+      expect(await endingOf(world, handle)).toMatchObject({
         status: 'FAILED',
         view: { state: 'failed', error: { code: 'access_revoked', action: 'relink' } },
       });
-      expectNothingLeft(scene.world, userId);
+      expectNothingLeft(world, userId);
     });
   });
 
@@ -350,7 +348,7 @@ describe('a link that needs its user', () => {
     async function withdrawn() {
       const started = await linked();
       const { handle, itemId, accountId } = started;
-      await scene.world.plaid.revokeAccount(itemId, accountId);
+      await world.plaid.revokeAccount(itemId, accountId);
       await handle.signal(SIGNALS.plaidWebhook, {
         kind: 'account_revoked',
         accountId,
@@ -366,22 +364,22 @@ describe('a link that needs its user', () => {
 
     it('is dropped at Atomic and here before the user is waited for', async () => {
       const { handle, userId } = await withdrawn();
-      expect(scene.world.atomic.links(userId)).toEqual([]);
-      expect(scene.calls.count(userId, 'delete')).toBe(1);
-      expect(scene.calls.count(userId, 'remove item')).toBe(0);
+      expect(world.atomic.links(userId)).toEqual([]);
+      expect(world.calls.count(userId, 'delete')).toBe(1);
+      expect(world.calls.count(userId, 'remove item')).toBe(0);
       expect(await getLink(handle)).toMatchObject({ error: { code: 'access_revoked', action: 'repair' } });
       expect(await getJob(handle, EMPLOYER)).not.toHaveProperty('result');
     });
 
     it('waits for Atomic to confirm, and shows why while it does not', async () => {
       const { handle, userId, itemId, accountId } = await linked();
-      scene.world.atomic.faults.add({
+      world.atomic.faults.add({
         operation: 'DELETE /plaid/processor-link',
         userId,
         times: 3,
         kind: { status: 503 },
       });
-      await scene.world.plaid.revokeAccount(itemId, accountId);
+      await world.plaid.revokeAccount(itemId, accountId);
       await handle.signal(SIGNALS.plaidWebhook, {
         kind: 'account_revoked',
         accountId,
@@ -390,13 +388,13 @@ describe('a link that needs its user', () => {
       });
       const attention = await viewWhen(handle, ({ state }) => state === 'needs_attention');
       expect(attention.jobs[EMPLOYER]?.state).toBe('completed');
-      await scene.viewLater(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'pending');
-      expect(scene.world.atomic.links(userId)).toEqual([]);
+      await world.viewLater(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'pending');
+      expect(world.atomic.links(userId)).toEqual([]);
     });
 
     it('is registered again once the user shares it again', async () => {
       const { handle, userId, itemId } = await withdrawn();
-      const accountId = scene.world.plaid.addAccount(itemId, {
+      const accountId = world.plaid.addAccount(itemId, {
         type: 'depository',
         subtype: 'checking',
         mask: '0000',
@@ -404,17 +402,17 @@ describe('a link that needs its user', () => {
       await confirm(handle);
       const view = await viewWhen(handle, ({ state }) => state === 'waiting');
       expect(view).toMatchObject({ accountId, jobs: { [EMPLOYER]: { state: 'registered' } } });
-      expect(scene.calls.count(userId, 'register')).toBe(2);
+      expect(world.calls.count(userId, 'register')).toBe(2);
       await webhook(handle, EMPLOYER);
       await viewWhen(handle, ({ state }) => state === 'linked');
     });
 
     it('leaves nothing to an answer that was under way', async () => {
       const { handle, userId, itemId, accountId } = await linked();
-      const fetch = hold(scene, 'employer result', 'after');
+      const fetch = hold(world, 'employer result', 'after');
       await webhook(handle, EMPLOYER);
       await fetch.arrived(userId);
-      await scene.world.plaid.revokeAccount(itemId, accountId);
+      await world.plaid.revokeAccount(itemId, accountId);
       await handle.signal(SIGNALS.plaidWebhook, {
         kind: 'account_revoked',
         accountId,
@@ -423,11 +421,10 @@ describe('a link that needs its user', () => {
       });
       await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'pending');
       fetch.release();
-      await scene.world.atomic.ledger.waitFor(
-        () =>
-          scene.world.atomic.ledger.requests('GET employer-matches', userId).at(-1)?.outcome === 'answered',
+      await world.atomic.ledger.waitFor(
+        () => world.atomic.ledger.requests('GET employer-matches', userId).at(-1)?.outcome === 'answered',
       );
-      await scene.pass('1s');
+      await world.pass('1s');
       expect(await getJob(handle, EMPLOYER)).toMatchObject({ state: 'pending', run: 2 });
       expect(await getJob(handle, EMPLOYER)).not.toHaveProperty('result');
     });
@@ -440,15 +437,15 @@ describe('a link that needs its user', () => {
         itemId,
         bodySha256: randomBytes(32).toString('hex'),
       });
-      await scene.pass('1m');
+      await world.pass('1m');
       expect(await getLink(handle)).toMatchObject({ state: 'linked' });
     });
   });
 
   it('keeps the answer of an earlier run from settling the run that was asked for meanwhile', async () => {
     const { handle, userId } = await linked();
-    const fetch = hold(scene, 'employer result', 'after');
-    const registration = hold(scene, 'register');
+    const fetch = hold(world, 'employer result', 'after');
+    const registration = hold(world, 'register');
     await webhook(handle, EMPLOYER);
     await fetch.arrived(userId);
     await handle.executeUpdate(UPDATES.runJob, { args: [{ job: EMPLOYER }] });

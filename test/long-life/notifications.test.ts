@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { NotificationEvent } from '../../src/contract/notifications';
-import { EMPLOYER, type Handle, plaidWebhook, RECURRING, viewWhen, webhook } from '../support/link-world';
-import { historiesOf } from './support/run-chain';
-import { useRealWorld } from './support/use-real-world';
+import { EMPLOYER, type Handle, plaidWebhook, RECURRING, viewWhen, webhook } from '../support/link-calls';
+import { historiesOf } from '../support/run-chain';
+import { useWorld } from '../support/world';
 
 /** What the receiver does with an event: throws to refuse it. */
 let receive: (event: NotificationEvent) => void | Promise<void> = () => undefined;
 /** Every attempt, taken or not. */
 let attempts: NotificationEvent[] = [];
-const world = useRealWorld({
+const world = useWorld({
   settings: { notify: true },
   onNotification: async (event) => {
     attempts.push(event);
@@ -22,7 +22,7 @@ beforeEach(() => {
 });
 
 function taken(userId: string): NotificationEvent[] {
-  return world().notifications.filter(({ data }) => data.userId === userId);
+  return world.notifications.filter(({ data }) => data.userId === userId);
 }
 
 async function takenWhen(userId: string, count: number): Promise<NotificationEvent[]> {
@@ -41,7 +41,7 @@ async function closedAs(handle: Handle): Promise<string> {
 
 /** Ids of the notification workflows that a link has started, in the order in which it did. */
 async function startedBy(handle: Handle): Promise<string[]> {
-  const events = (await historiesOf(world(), handle)).flat();
+  const events = (await historiesOf(world, handle)).flat();
   return events.flatMap(
     ({ startChildWorkflowExecutionInitiatedEventAttributes: child }) =>
       child?.workflowId?.split('/').at(-1) ?? [],
@@ -49,10 +49,10 @@ async function startedBy(handle: Handle): Promise<string[]> {
 }
 
 it('tells of jobs and of the end, thin, each once, and starts the telling in the order of what happened', async () => {
-  const { atomic } = world();
+  const { atomic } = world;
   const userId = `user-${randomBytes(4).toString('hex')}`;
   atomic.faults.add({ operation: 'GET recurring-financial-transactions', userId, kind: { status: 400 } });
-  const { handle } = await world().start({ userId, jobs: [EMPLOYER, RECURRING] });
+  const { handle } = await world.start({ userId, jobs: [EMPLOYER, RECURRING] });
   await viewWhen(handle, ({ jobs }) => Object.values(jobs).every(({ state }) => state === 'registered'));
   await webhook(handle, EMPLOYER);
   await takenWhen(userId, 1);
@@ -77,8 +77,8 @@ it('tells of jobs and of the end, thin, each once, and starts the telling in the
 });
 
 it('tells once of a sign-in that is needed and of the repair, and again when it expires again', async () => {
-  const { plaid } = world();
-  const { handle, userId, itemId } = await world().start();
+  const { plaid } = world;
+  const { handle, userId, itemId } = await world.start();
   await viewWhen(handle, ({ state }) => state === 'waiting');
   for (const times of [1, 2]) {
     await plaid.requireLogin(itemId, { webhook: false });
@@ -102,7 +102,7 @@ it('tells once of a sign-in that is needed and of the repair, and again when it 
 });
 
 it('tells of a link that failed, though it has closed by then', async () => {
-  const { atomic } = world();
+  const { atomic } = world;
   const userId = `user-${randomBytes(4).toString('hex')}`;
   atomic.faults.add({ operation: 'POST /plaid/processor-link', userId, kind: { status: 400 } });
   let hasClosed: () => void = () => undefined;
@@ -110,7 +110,7 @@ it('tells of a link that failed, though it has closed by then', async () => {
     hasClosed = resolve;
   });
   receive = () => closed;
-  const { handle } = await world().start({ userId });
+  const { handle } = await world.start({ userId });
   expect(await closedAs(handle)).toBe('FAILED');
   expect(taken(userId)).toEqual([]);
   hasClosed();
@@ -125,7 +125,7 @@ it('never waits for a receiver that is down, and delivers under the same id once
   receive = () => {
     throw new Error('The receiver is down.');
   };
-  const { handle, userId } = await world().start();
+  const { handle, userId } = await world.start();
   await viewWhen(handle, ({ state }) => state === 'waiting');
   await webhook(handle, EMPLOYER);
   await viewWhen(handle, ({ state }) => state === 'linked');
@@ -144,15 +144,15 @@ it('never waits for a receiver that is down, and delivers under the same id once
     expect(new Set(tried.map((event) => event.id))).toEqual(new Set([id]));
   }
   for (const id of await startedBy(handle)) {
-    const child = world().client.workflow.getHandle(`${handle.workflowId}/notification/${id}`);
+    const child = world.client.workflow.getHandle(`${handle.workflowId}/notification/${id}`);
     expect(await child.result()).toBe('delivered');
   }
 });
 
 it('starts no workflow for telling where nobody is to be told', async () => {
-  world().settings.notify = false;
+  world.settings.notify = false;
   try {
-    const { handle, userId } = await world().start();
+    const { handle, userId } = await world.start();
     await viewWhen(handle, ({ state }) => state === 'waiting');
     await webhook(handle, EMPLOYER);
     await viewWhen(handle, ({ state }) => state === 'linked');
@@ -161,6 +161,6 @@ it('starts no workflow for telling where nobody is to be told', async () => {
     expect(await startedBy(handle)).toEqual([]);
     expect(attempts.filter(({ data }) => data.userId === userId)).toEqual([]);
   } finally {
-    world().settings.notify = true;
+    world.settings.notify = true;
   }
 });

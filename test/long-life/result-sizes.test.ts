@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { EMPLOYER, getJob, outcome, viewWhen, webhook } from '../support/link-world';
-import { useRealWorld } from './support/use-real-world';
+import { EMPLOYER, getJob, outcome, viewWhen, webhook } from '../support/link-calls';
+import { useWorld } from '../support/world';
 
 const KIB = 1024;
-const world = useRealWorld();
+const world = useWorld();
 
 it.each([
   ['100 KiB', 100 * KIB, 'completed'],
@@ -14,7 +14,7 @@ it.each([
 ])(
   'ends a job whose result has %s as %3$s, on a real server, and the link stays',
   async (_, bytes, end) => {
-    const { atomic } = world();
+    const { atomic } = world;
     const userId = `user-${randomBytes(4).toString('hex')}`;
     const bare = Buffer.byteLength(JSON.stringify({ data: [{ text: '' }] }));
     // Noise, which the codec cannot make smaller.
@@ -22,7 +22,7 @@ it.each([
       .toString('base64')
       .slice(0, bytes - bare);
     atomic.setResult(EMPLOYER, userId, [{ text }]);
-    const { handle } = await world().start({ userId });
+    const { handle } = await world.start({ userId });
     await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
     await webhook(handle, EMPLOYER);
     const view = await viewWhen(handle, ({ state }) => state === 'linked');

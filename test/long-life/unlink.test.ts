@@ -1,8 +1,8 @@
 import { UPDATES } from '../../src/contract/names';
-import { EMPLOYER, type Handle, outcome, RECURRING, viewWhen, webhook } from '../support/link-world';
-import { useRealWorld } from './support/use-real-world';
+import { EMPLOYER, type Handle, outcome, RECURRING, viewWhen, webhook } from '../support/link-calls';
+import { useWorld } from '../support/world';
 
-const world = useRealWorld();
+const world = useWorld();
 
 /** What the time-skipping server does otherwise: there, a cancelled activity says nothing of its own. */
 describe('on a real server, an unlink', () => {
@@ -11,14 +11,14 @@ describe('on a real server, an unlink', () => {
     ['registration', 'POST /plaid/processor-link'],
     ['result', 'GET employer-matches'],
   ])('ends a link whose %s waits for its next attempt', async (_, operation) => {
-    const { plaid, atomic } = world();
+    const { plaid, atomic } = world;
     const provider = operation.startsWith('/') ? plaid : atomic;
     const faults = [
       { times: 1, kind: { status: 500 } },
       { times: 'always', kind: { status: 503, headers: { 'retry-after': '60' } } },
     ] as const;
     for (const fault of faults) provider.faults.add({ operation, ...fault });
-    const { handle, userId } = await world().start();
+    const { handle, userId } = await world.start();
     if (operation.startsWith('GET')) {
       await viewWhen(handle, ({ state }) => state === 'waiting');
       await webhook(handle, EMPLOYER);
@@ -32,8 +32,8 @@ describe('on a real server, an unlink', () => {
 });
 
 it('registers a job that is asked for while the result of its last run cannot be read', async () => {
-  const { atomic } = world();
-  const { handle, userId } = await world().start({ jobs: [EMPLOYER, RECURRING] });
+  const { atomic } = world;
+  const { handle, userId } = await world.start({ jobs: [EMPLOYER, RECURRING] });
   await viewWhen(handle, ({ state }) => state === 'waiting');
   await webhook(handle, EMPLOYER);
   await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'completed');

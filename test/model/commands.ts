@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { JOBS, type Job } from '../../src/contract/jobs';
-import { REPLY_KEY } from '../support/link-world';
+import { REPLY_KEY } from '../support/link-calls';
 import { anyFault, EXCHANGE, fatalities, type PlannedFault, REGISTER } from './faults';
 import type { LinkUnderTest } from './link-under-test';
 import { pass } from './time';

@@ -4,8 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { parseKeyRing } from '../../src/encryption/key-ring';
-import { startShortHistoryServer } from '../long-life/support/short-history-server';
 import { useSdkLog } from '../support/sdk-log';
+import { startShortHistoryServer } from '../support/temporal-place';
 import { type Played, playLinks } from './play';
 import { Replays } from './replays';
 import { openStage, type Stage } from './stage';

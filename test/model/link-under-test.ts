@@ -7,7 +7,8 @@ import type { LinkView } from '../../src/contract/schemas';
 import { isFinal, isSettled, type LinkState } from '../../src/contract/states';
 import type { PlaidWebhookSignal } from '../../src/contract/workflow';
 import { LINK_EDGES } from '../../workflows/link-view';
-import { getLink, type Handle, type LinkWorld } from '../support/link-world';
+import { getLink, type Handle } from '../support/link-calls';
+import type { World } from '../support/world';
 import { type Stage, WAIT_FOR_HISTORY_MS } from './stage';
 import { lookUntil } from './time';
 
@@ -51,7 +52,7 @@ export class LinkUnderTest {
   private readonly updates: Promise<unknown>[] = [];
 
   constructor(
-    readonly world: LinkWorld,
+    readonly world: World,
     readonly scenario: Scenario,
     readonly handle: Handle,
     readonly userId: string,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { JOBS } from '../../src/contract/jobs';
 import { isFinal } from '../../src/contract/states';
-import { type HistoryEvent, historiesOf } from '../long-life/support/run-chain';
+import { type HistoryEvent, historiesOf } from '../support/run-chain';
 import { linkCommands } from './commands';
 import {
   expectAgreement,

@@ -1,6 +1,8 @@
+import { createDataConverter } from '../../src/encryption/data-converter';
 import type { KeyRing } from '../../src/encryption/key-ring';
-import type { HistoryEvent } from '../long-life/support/run-chain';
-import { replayErrors } from '../support/replay';
+import { DEFAULT_NAMESPACE } from '../../src/temporal/connection';
+import { replay } from '../support/replay';
+import type { HistoryEvent } from '../support/run-chain';
 import type { LinkUnderTest } from './link-under-test';
 import { whatHappened } from './what-happened';
 
@@ -40,9 +42,11 @@ export class Replays {
       life.histories.map((events) => ({ workflowId, history: { events } })),
     );
     if (histories.length === 0) return;
-    for (const { workflowId, message } of await replayErrors({ keyRing: this.keyRing }, histories)) {
+    const namespace = DEFAULT_NAMESPACE;
+    const dataConverter = createDataConverter({ keyRing: this.keyRing, namespace });
+    for (const { workflowId, error } of await replay({ dataConverter, temporal: { namespace } }, histories)) {
       const life = lives.get(workflowId);
-      this.failures.push(`${life?.label}: ${message}\n${life && whatHappened(life.histories)}`);
+      if (error) this.failures.push(`${life?.label}: ${error}\n${life && whatHappened(life.histories)}`);
     }
   }
 }

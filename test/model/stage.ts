@@ -1,8 +1,8 @@
-import { type LinkWorld, startLinkWorld } from '../support/link-world';
+import { startWorld, type World } from '../support/world';
 
 /** Where links are played one after the other: a worker and providers, with settings that make seconds of days. */
 export interface Stage {
-  world: LinkWorld;
+  world: World;
   close(): Promise<void>;
 }
 
@@ -14,7 +14,7 @@ export const LONG_MS = GIVE_UP_MS + 100;
 export const WAIT_FOR_HISTORY_MS = 1_000;
 
 export async function openStage(address: string, encryptionKeys: string): Promise<Stage> {
-  const world = await startLinkWorld({
+  const world = await startWorld({
     address,
     encryptionKeys,
     maxCachedWorkflows: CACHED_WORKFLOWS,

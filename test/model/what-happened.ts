@@ -1,5 +1,5 @@
 import { temporal } from '@temporalio/proto';
-import type { HistoryEvent } from '../long-life/support/run-chain';
+import type { HistoryEvent } from '../support/run-chain';
 
 /** The kinds of a link's events, a line a run, for whoever has to find out why it failed. */
 export function whatHappened(histories: readonly (readonly HistoryEvent[])[]): string {

@@ -2,6 +2,7 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { makeKey } from '../../src/encryption/development-key';
+import { startService } from '../support/service';
 import { type Environment, ServiceProcess } from '../support/service-process';
 import { serviceBuild } from '../support/temporal';
 import { type Measured, OnCall, type Standing } from './support/on-call';
@@ -13,7 +14,7 @@ let onCall: OnCall;
 
 /** A service of its own each, since the processes themselves are what is wrong. */
 beforeEach(async () => {
-  onCall = await OnCall.start();
+  onCall = new OnCall(await startService());
 });
 afterEach(() => onCall?.service.close());
 afterAll(() => console.table(measured));

@@ -1,9 +1,7 @@
 import { z } from 'zod';
 import { DOCTOR_USER } from '../../src/operator/doctor/provider-checks';
-import { type Service, startService } from '../support/service';
+import { useService } from '../support/service';
 import type { Environment } from '../support/service-process';
-import { serviceBuild } from '../support/temporal';
-import { runCommand } from './support/run-command';
 
 jest.setTimeout(180_000);
 
@@ -14,27 +12,17 @@ const reportSchema = z.strictObject({
 });
 type Report = z.output<typeof reportSchema>;
 
-let build: string;
-let service: Service;
+const service = useService();
 
 beforeAll(async () => {
-  build = await serviceBuild();
-  service = await startService({
-    plaid: { userOfWebhookUrl: (url) => /\/webhooks\/plaid\/([^/]+)$/.exec(url)?.[1] },
-  });
   const { userId } = await service.link();
   await service.call.linkWhen(userId, ({ state }) => state === 'linked');
 });
-afterAll(() => service?.close());
 
 async function doctor(
   env: Environment = {},
 ): Promise<{ code: number | null; report: Report; failed: string[] }> {
-  const answer = await runCommand(
-    { build, folder: service.folder, env: { ...service.env, ...env } },
-    'doctor',
-    ['--json'],
-  );
+  const answer = await service.run('doctor', ['--json'], env);
   const report = reportSchema.parse(answer.json());
   return {
     code: answer.code,

@@ -3,10 +3,9 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Service, startService } from '../support/service';
+import { useService } from '../support/service';
 import { serviceBuild } from '../support/temporal';
 import { importFileOf, lineOf } from './support/import-file';
-import { runCommand } from './support/run-command';
 
 jest.setTimeout(600_000);
 
@@ -14,9 +13,7 @@ const LINES = 1_000;
 const PACE = '40';
 const SETTLED = ['completed', 'failed'];
 
-let service: Service;
-
-afterAll(() => service?.close());
+const service = useService();
 
 const rowsOf = (report: string): number =>
   existsSync(report) ? readFileSync(report, 'utf8').split('\n').length - 1 : 0;
@@ -32,7 +29,6 @@ async function settledJob(userId: string): Promise<string> {
 
 it('imports a thousand users, killed on the way and run again, each of them once', async () => {
   const build = await serviceBuild();
-  service = await startService();
   const lines = Array.from({ length: LINES }, () => ({
     ...lineOf(service),
     jobs: ['employer-classification'],
@@ -53,10 +49,7 @@ it('imports a thousand users, killed on the way and run again, each of them once
   const before = rowsOf(`${file}.report.jsonl`);
   expect(before).toBeLessThan(LINES);
 
-  const answer = await runCommand({ build, folder: service.folder, env: service.env }, 'links', [
-    'import',
-    ...args,
-  ]);
+  const answer = await service.run('links', ['import', ...args]);
   expect(answer.code).toBe(0);
   const counts = answer.json() as { started: number; found: number; skipped: number };
   expect(counts).toMatchObject({ total: LINES, failed: 0, unwell: [] });

@@ -1,23 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { JOBS } from '../../src/contract/jobs';
-import { type Service, startService } from '../support/service';
-import { serviceBuild } from '../support/temporal';
+import type { CommandAnswer } from '../support/run-command';
+import { useService } from '../support/service';
 import { importFileOf, lineOf } from './support/import-file';
-import { type CommandAnswer, runCommand } from './support/run-command';
 
 jest.setTimeout(180_000);
 
-let build: string;
-let service: Service;
+const service = useService();
 
-beforeAll(async () => {
-  build = await serviceBuild();
-  service = await startService();
-});
-afterAll(() => service?.close());
-
-const importLinks = (...args: string[]): Promise<CommandAnswer> =>
-  runCommand({ build, folder: service.folder, env: service.env }, 'links', ['import', ...args]);
+const importLinks = (...args: string[]): Promise<CommandAnswer> => service.run('links', ['import', ...args]);
 
 it('starts a link for each line, says which lines failed and why, and goes on where it stopped', async () => {
   const [first, second, other] = [lineOf(service), lineOf(service), lineOf(service)];

@@ -1,9 +1,7 @@
-import { Client, Connection } from '@temporalio/client';
 import { z } from 'zod';
 import { workflowIdOf } from '../../src/contract/names';
-import { type Service, startService } from '../support/service';
-import { serviceBuild } from '../support/temporal';
-import { type CommandAnswer, runCommand } from './support/run-command';
+import type { CommandAnswer } from '../support/run-command';
+import { startService, useService } from '../support/service';
 
 jest.setTimeout(180_000);
 
@@ -18,18 +16,10 @@ const rowSchema = z.strictObject({
 });
 const stuckSchema = z.strictObject({ links: z.array(rowSchema) });
 
-let build: string;
-let service: Service;
-
-beforeAll(async () => {
-  build = await serviceBuild();
-  service = await startService();
-});
+const service = useService();
 afterEach(() => service.plaid.faults.clear());
-afterAll(() => service?.close());
 
-const links = (...args: string[]): Promise<CommandAnswer> =>
-  runCommand({ build, folder: service.folder, env: service.env }, 'links', args);
+const links = (...args: string[]): Promise<CommandAnswer> => service.run('links', args);
 
 /** The row of a user, once there is one with these words in its cause. */
 async function rowOf(userId: string, words = ''): Promise<z.output<typeof rowSchema>> {
@@ -103,8 +93,7 @@ it('asks Atomic now where a webhook was lost', async () => {
     const { userId } = await quiet.link({ jobs: ['employer-classification'] });
     await quiet.call.linkWhen(userId, ({ jobs }) => jobs['employer-classification']?.state === 'registered');
     await quiet.atomic.ledger.waitForEffect('webhook_dropped', { userId });
-    const tools = { build, folder: quiet.folder, env: quiet.env };
-    expect((await runCommand(tools, 'links', ['fetch', userId, '--yes'])).code).toBe(0);
+    expect((await quiet.run('links', ['fetch', userId, '--yes'])).code).toBe(0);
     await quiet.call.linkWhen(userId, ({ state }) => state === 'linked');
   } finally {
     await quiet.close();
@@ -172,28 +161,19 @@ it('cleans up after a run that was terminated, and not under a link that is open
   const first = await service.link();
   const { userId } = first;
   await service.call.linkWhen(userId, ({ state }) => state === 'linked');
-  const terminate = () =>
-    new Client({ connection, namespace: service.temporal.namespace }).workflow
-      .getHandle(workflowIdOf(userId))
-      .terminate('by hand');
-  const connection = await Connection.connect({ address: service.temporal.address });
-  try {
-    await terminate();
-    const story = (await links('why', userId)).stdout;
-    expect(story.replaceAll(/\s+/g, ' ')).toContain(`links -- forget ${userId}`);
-    const second = await service.link({ userId });
-    await service.call.linkWhen(userId, ({ state }) => state === 'linked');
-    expect((await links('forget', userId, '--yes')).stdout).toContain('1 Item removed');
-    const lifeOf = (itemId: string) =>
-      service.plaid.items(userId).find((item) => item.itemId === itemId)?.life;
-    expect([lifeOf(first.itemId), lifeOf(second.itemId)]).toEqual(['removed', 'live']);
-    expect(service.atomic.leftovers(userId).registrations).not.toEqual([]);
-    await terminate();
-    expect((await links('forget', userId, '--yes')).code).toBe(0);
-    expect(service.leftovers(userId)).toEqual([]);
-  } finally {
-    await connection.close();
-  }
+  const terminate = () => service.client.workflow.getHandle(workflowIdOf(userId)).terminate('by hand');
+  await terminate();
+  const story = (await links('why', userId)).stdout;
+  expect(story.replaceAll(/\s+/g, ' ')).toContain(`links -- forget ${userId}`);
+  const second = await service.link({ userId });
+  await service.call.linkWhen(userId, ({ state }) => state === 'linked');
+  expect((await links('forget', userId, '--yes')).stdout).toContain('1 Item removed');
+  const lifeOf = (itemId: string) => service.plaid.items(userId).find((item) => item.itemId === itemId)?.life;
+  expect([lifeOf(first.itemId), lifeOf(second.itemId)]).toEqual(['removed', 'live']);
+  expect(service.atomic.leftovers(userId).registrations).not.toEqual([]);
+  await terminate();
+  expect((await links('forget', userId, '--yes')).code).toBe(0);
+  expect(service.leftovers(userId)).toEqual([]);
 });
 
 it.each([
@@ -212,7 +192,6 @@ it.each([
 });
 
 it('says as JSON that Temporal is away, with a code of its own', async () => {
-  const env = { ...service.env, TEMPORAL_ADDRESS: '127.0.0.1:9' };
-  const answer = await runCommand({ build, folder: service.folder, env }, 'links', ['stuck', '--json']);
+  const answer = await service.run('links', ['stuck', '--json'], { TEMPORAL_ADDRESS: '127.0.0.1:9' });
   expect([answer.code, answer.json()]).toMatchObject([3, { error: { code: 'temporal_unavailable' } }]);
 });

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Connection } from '@temporalio/client';
 import { inParallel } from '../../src/operator/links/in-parallel';
 import { countLinks, openLinksQuery } from '../../src/operator/links/open-links';
-import { OnCall } from './support/on-call';
+import { useService } from '../support/service';
 
 /** For a figure: STUCK_LINKS=500. */
 const LINKS = Number(process.env.STUCK_LINKS ?? 60);
@@ -11,33 +10,21 @@ jest.setTimeout(Math.max(180_000, LINKS * 2_000));
 
 const LOOK_EVERY_MS = 200;
 
-let onCall: OnCall;
-let connection: Connection;
-
-beforeAll(async () => {
-  onCall = await OnCall.start();
-  connection = await Connection.connect({ address: onCall.service.temporal.address });
-});
-afterAll(async () => {
-  await connection?.close();
-  await onCall?.service.close();
-});
+const service = useService();
 
 /** Resolves once every link is of the condition. */
 async function allAre(condition: string): Promise<void> {
-  const index = { connection, namespace: onCall.service.temporal.namespace };
-  while ((await countLinks(index, openLinksQuery(condition))) < LINKS) await sleep(LOOK_EVERY_MS);
+  while ((await countLinks(service.temporal, openLinksQuery(condition))) < LINKS) await sleep(LOOK_EVERY_MS);
 }
 
 it('repairs every link that a wrong key has stopped, by the one command that stuck names', async () => {
-  const { service } = onCall;
   await service.worker.kill('SIGTERM');
   service.worker.launch({ ATOMIC_API_KEY: 'wrong-key' });
   const links = Array.from({ length: LINKS }, () => ({ jobs: ['employer-classification'] as const }));
   await inParallel(links, 10, (options) => service.link(options));
   await allAre("LinkError = 'configuration_error'");
 
-  const found = await onCall.run('links', ['stuck']);
+  const found = await service.run('links', ['stuck']);
   expect(found.stdout).toContain(`configuration_error: ${LINKS}`);
   const [, action = '', query = ''] =
     /for all: npm run links -- (\w+) --query "(.*)" --yes/.exec(found.stdout) ?? [];
@@ -46,7 +33,7 @@ it('repairs every link that a wrong key has stopped, by the one command that stu
 
   const startedMs = performance.now();
   const seconds = () => ((performance.now() - startedMs) / 1_000).toFixed(1);
-  const answer = await onCall.run('links', [action, '--query', query, '--yes', '--json']);
+  const answer = await service.run('links', [action, '--query', query, '--yes', '--json']);
   const commandSeconds = seconds();
   expect([answer.code, answer.json()]).toMatchObject([0, { action: 'retry', done: LINKS, failed: 0 }]);
   await allAre("LinkState = 'linked'");

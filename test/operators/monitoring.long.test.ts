@@ -9,7 +9,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { killOnExit } from '../../src/dev-server/child-processes';
 import { claimPort } from '../../src/system/free-port';
-import { type Service, startService } from '../support/service';
+import { useService } from '../support/service';
 import type { ServiceProcess } from '../support/service-process';
 import { ROOT } from '../support/source-files';
 
@@ -45,14 +45,13 @@ const queries = dashboardSchema
   .parse(JSON.parse(read('deploy/grafana/processor-link.json')))
   .panels.flatMap(({ title, targets }) => targets.map(({ expr }) => [title, expr] as const));
 
-let service: Service;
+const service = useService({ processes: ['api', 'worker', 'codec'] });
 let folder: string;
 let url: string;
 let stop: () => Promise<void>;
 
 /** Prometheus, scraping a service that has linked a user. */
 beforeAll(async () => {
-  service = await startService({ processes: ['api', 'worker', 'codec'] });
   const { userId } = await service.link();
   await service.call.linkWhen(userId, ({ state }) => state === 'linked');
   await service.call.job(userId, 'employer-classification', 1);
@@ -92,7 +91,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await stop?.();
-  await service?.close();
   await rm(folder, { recursive: true, force: true });
 });
 

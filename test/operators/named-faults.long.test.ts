@@ -1,28 +1,20 @@
-import type { Service } from '../support/service';
+import type { CommandAnswer } from '../support/run-command';
+import { useService } from '../support/service';
 import { SeverableProxy } from '../support/severable-proxy';
 import { type Measured, OnCall, type Standing, stuckSchema } from './support/on-call';
-import type { CommandAnswer } from './support/run-command';
 
 jest.setTimeout(180_000);
 
 const EMPLOYER = 'employer-classification';
 
 const measured: Measured[] = [];
-let onCall: OnCall;
-let service: Service;
-
-beforeAll(async () => {
-  onCall = await OnCall.start();
-  service = onCall.service;
-});
+const service = useService();
+const onCall = new OnCall(service);
 afterEach(() => {
   service.atomic.faults.clear();
   service.plaid.faults.clear();
 });
-afterAll(async () => {
-  console.table(measured);
-  await service?.close();
-});
+afterAll(() => console.table(measured));
 
 const FAULTS: Record<string, () => Promise<Standing>> = {
   'lost webhook': async () => {
@@ -112,9 +104,9 @@ it('a sign-in that has expired: no move of an operator, and the story says whose
   const { userId, itemId } = await onCall.linkedUser();
   await service.plaid.requireLogin(itemId);
   await service.call.linkWhen(userId, ({ state }) => state === 'needs_attention');
-  const answer = await onCall.run('links', ['stuck', '--json']);
+  const answer = await service.run('links', ['stuck', '--json']);
   expect(stuckSchema.parse(answer.json()).links).toEqual([]);
-  const story = await onCall.run('links', ['why', userId]);
+  const story = await service.run('links', ['why', userId]);
   expect(story.stdout).toMatch(/waits for its user: sign_in_required/);
   const examined = await onCall.doctor();
   expect(examined.checks.find(({ name }) => name === 'links')).toMatchObject({ ok: true });
@@ -138,7 +130,7 @@ it('Temporal away: said by both commands, with a code of its own', async () => {
     expect([code, json()]).toMatchObject([3, { error: { code: 'temporal_unavailable' } }]);
     return seconds;
   };
-  const seconds = await isAway(onCall.run('links', ['stuck', '--json'], env));
+  const seconds = await isAway(service.run('links', ['stuck', '--json'], env));
   const examined = await onCall.doctor(env);
   expect(examined.checks.find(({ name }) => name === 'temporal')).toMatchObject({
     ok: false,
@@ -146,7 +138,7 @@ it('Temporal away: said by both commands, with a code of its own', async () => {
   });
   const joinedMs = performance.now();
   await proxy.join();
-  expect((await onCall.run('links', ['stuck', '--json'], env)).code).toBe(0);
+  expect((await service.run('links', ['stuck', '--json'], env)).code).toBe(0);
   measured.push({
     fault: 'Temporal away',
     'stuck, s': seconds.toFixed(1),

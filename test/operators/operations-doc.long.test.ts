@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Service, startService } from '../support/service';
+import { useService } from '../support/service';
 import { ROOT } from '../support/source-files';
 import { realServer, serviceBuild } from '../support/temporal';
 import { importFileOf, lineOf } from './support/import-file';
@@ -46,19 +46,17 @@ function commandsOf(text: string): string[] {
 const isOfDeployment = (command: string) => command.includes('worker deployment');
 const COMMANDS = commandsOf(TEXT);
 
-let service: Service;
+const service = useService({
+  processes: ['api', 'worker', 'codec'],
+  env: {
+    CODEC_TOKEN,
+    TEMPORAL_DEPLOYMENT_NAME: 'processor-link',
+    TEMPORAL_WORKER_BUILD_ID: BUILDS.current,
+  },
+});
 let bin: string;
 
 beforeAll(async () => {
-  service = await startService({
-    processes: ['api', 'worker', 'codec'],
-    env: {
-      CODEC_TOKEN,
-      TEMPORAL_DEPLOYMENT_NAME: 'processor-link',
-      TEMPORAL_WORKER_BUILD_ID: BUILDS.current,
-    },
-    plaid: { userOfWebhookUrl: (url) => /\/webhooks\/plaid\/([^/]+)$/.exec(url)?.[1] },
-  });
   const next = await service.another('worker');
   await next.start({ TEMPORAL_WORKER_BUILD_ID: BUILDS.next });
   bin = path.join(service.folder, 'bin');
@@ -75,7 +73,6 @@ beforeAll(async () => {
   );
   await importFileOf(service, 'users.jsonl', [lineOf(service)]);
 });
-afterAll(() => service?.close());
 
 async function script(name: string, line: string): Promise<void> {
   const file = path.join(bin, name);

@@ -9,13 +9,12 @@ import {
   EMPLOYER,
   getLink,
   type Handle,
-  type LinkWorld,
   plaidWebhook,
   RECURRING,
-  type StartOptions,
   viewWhen,
   webhook,
-} from '../support/link-world';
+} from '../support/link-calls';
+import type { StartOptions, World } from '../support/world';
 
 const EXCHANGE = '/item/public_token/exchange';
 const REGISTER = 'POST /plaid/processor-link';
@@ -38,7 +37,7 @@ export class Player {
   accountId = '';
   private started: Handle | undefined;
 
-  constructor(readonly world: LinkWorld) {}
+  constructor(readonly world: World) {}
 
   get handle(): Handle {
     if (!this.started) throw new Error('The link has not been started.');

@@ -9,9 +9,9 @@ import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { NOTIFICATION_WORKFLOW_TYPE, SEARCH_ATTRIBUTE_TYPES } from '../../src/contract/names';
 import { type DevServer, startDevServer } from '../../src/dev-server/dev-server';
 import { findTemporalCli } from '../../src/dev-server/temporal-cli';
-import { historiesOf, type HistoryEvent as RunEvent } from '../long-life/support/run-chain';
-import { DEFAULT_SETTINGS, type LinkWorld, startLinkWorld } from '../support/link-world';
+import { historiesOf, type HistoryEvent as RunEvent } from '../support/run-chain';
 import { temporalSearch } from '../support/temporal-binaries';
+import { DEFAULT_SETTINGS, startWorld, type World } from '../support/world';
 import { fileOfHistory, goldenKeys, HISTORIES_FOLDER } from './golden-histories';
 import { LINK_PATHS, type LinkPath, Player } from './link-paths';
 
@@ -43,7 +43,7 @@ async function main(): Promise<void> {
   }
 }
 
-async function record(world: LinkWorld, { name, settings, play }: LinkPath): Promise<void> {
+async function record(world: World, { name, settings, play }: LinkPath): Promise<void> {
   Object.assign(world.settings, DEFAULT_SETTINGS, settings);
   const link = new Player(world);
   await play(link);
@@ -73,7 +73,7 @@ function runIdsOf({ handle }: Player, histories: readonly RunEvent[][]): string[
 }
 
 /** One event a line, so that a change shows as what it is. */
-async function save(name: string, { client }: LinkWorld, workflowId: string, runId?: string): Promise<void> {
+async function save(name: string, { client }: World, workflowId: string, runId?: string): Promise<void> {
   const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
   const events = history.events ?? [];
   const lines = events.map((event) => `${JSON.stringify(HistoryEvent.fromObject(event), withoutIdentity)}\n`);
@@ -88,7 +88,7 @@ function withoutIdentity(key: string, value: unknown): unknown {
 
 /** Workers on servers, each started when a path first wants it. */
 class Stages {
-  readonly #open = new Map<Stage, Promise<LinkWorld>>();
+  readonly #open = new Map<Stage, Promise<World>>();
   readonly #closers: (() => Promise<unknown>)[] = [];
 
   constructor(
@@ -96,13 +96,13 @@ class Stages {
     private readonly encryptionKeys: string,
   ) {}
 
-  open(stage: Stage): Promise<LinkWorld> {
+  open(stage: Stage): Promise<World> {
     const opened = this.#open.get(stage) ?? this.#start(stage);
     this.#open.set(stage, opened);
     return opened;
   }
 
-  async #start(stage: Stage): Promise<LinkWorld> {
+  async #start(stage: Stage): Promise<World> {
     const server: DevServer = await startDevServer({
       cliPath: this.cliPath,
       searchAttributes: SEARCH_ATTRIBUTE_TYPES,
@@ -111,7 +111,7 @@ class Stages {
       }),
     });
     this.#closers.unshift(() => server.stop());
-    const world = await startLinkWorld({ address: server.address, encryptionKeys: this.encryptionKeys });
+    const world = await startWorld({ address: server.address, encryptionKeys: this.encryptionKeys });
     this.#closers.unshift(() => world.close());
     return world;
   }

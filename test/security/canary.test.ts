@@ -2,13 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Client, type Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { SEARCH_ATTRIBUTE_TYPES, workflowIdOf } from '../../src/contract/names';
 import type { LinkView } from '../../src/contract/schemas';
 import { type DevServer, startDevServer } from '../../src/dev-server/dev-server';
-import { createDataConverter } from '../../src/encryption/data-converter';
-import { parseKeyRing } from '../../src/encryption/key-ring';
-import { connectTemporal } from '../../src/temporal/connection';
 import { type ScriptedServer, startScriptedServer } from '../support/scripted-server';
 import { type Service, startService } from '../support/service';
 import type { ServiceProcess } from '../support/service-process';
@@ -48,7 +45,6 @@ let folder: string;
 let databaseFile: string;
 let server: DevServer;
 let service: Service;
-let connection: Connection;
 let backend: ScriptedServer;
 let plaidProxy: EchoProxy;
 let atomicProxy: EchoProxy;
@@ -72,6 +68,7 @@ beforeAll(async () => {
   );
   service = await startService({
     temporal: server,
+    encryptionKeys: `canary:${encryptionKey.toString('base64')}`,
     processes: ['api', 'worker', 'codec'],
     plaid: { clientId: secrets['Plaid client id'], secret: secrets['Plaid secret'] },
     atomic: {
@@ -87,16 +84,11 @@ beforeAll(async () => {
         PLAID_BASE_URL: plaidProxy.url,
         ATOMIC_BASE_URL: atomicProxy.url,
         API_KEYS: `canary:${secrets['API key']}`,
-        ENCRYPTION_KEYS: `canary:${encryptionKey.toString('base64')}`,
         CODEC_TOKEN: secrets['codec token'],
         NOTIFY_URL: backend.url,
         NOTIFY_SECRET: `whsec_${notifyKey.toString('base64')}`,
       };
     },
-  });
-  connection = await connectTemporal({
-    connectConfig: { connectionOptions: { address: server.address } },
-    lazy: false,
   });
   service.call.onAnswer = (answer) => {
     const headers = JSON.stringify([...answer.headers]);
@@ -109,7 +101,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await connection.close();
   await service.close();
   await Promise.all([plaidProxy.close(), atomicProxy.close(), backend.close()]);
   await server.stop();
@@ -415,19 +406,15 @@ describe('afterwards', () => {
         args: [{ token: planted }],
         memo: { token: planted },
       });
-    const { namespace } = server;
-    const keyRing = parseKeyRing(`canary:${encryptionKey.toString('base64')}`);
+    const { connection, namespace } = service.temporal;
     await start(new Client({ connection, namespace }), 'plain');
-    await start(
-      new Client({ connection, namespace, dataConverter: createDataConverter({ keyRing, namespace }) }),
-      'encrypted',
-    );
+    await start(service.client, 'encrypted');
   }
 
   beforeAll(async () => {
     await plant();
     const { api, worker, codec } = service;
-    const collected = await collectTemporal(connection, {
+    const collected = await collectTemporal(service.temporal.connection, {
       url: codec.url,
       token: secrets['codec token'],
       namespace: server.namespace,

@@ -1,22 +1,20 @@
 /** Users of random lives are erased, and the file of Temporal's database holds nothing of them but the evidence. */
-import { mkdtemp, rm } from 'node:fs/promises';
+
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client, type Connection } from '@temporalio/client';
 import fc from 'fast-check';
+import initSqlJs from 'sql.js';
 import { JOBS, type Job } from '../../src/contract/jobs';
 import { eraseIdOf, SEARCH_ATTRIBUTE_TYPES, SIGNALS, workflowIdOf } from '../../src/contract/names';
 import { type DevServer, startDevServer } from '../../src/dev-server/dev-server';
-import { createDataConverter } from '../../src/encryption/data-converter';
-import { parseKeyRing } from '../../src/encryption/key-ring';
 import { payloadsIn } from '../../src/encryption/key-usage';
 import { isEncryptedPayload } from '../../src/encryption/payload-codec';
 import { type ScriptedServer, startScriptedServer } from '../support/scripted-server';
 import { type Service, startService } from '../support/service';
 import type { ApiAnswer } from '../support/service-api';
-import { connectTo, temporalCli } from '../support/temporal';
-import { cellsOf } from './support/database-rows';
+import { temporalCli } from '../support/temporal';
 
 const LIVES = Number(process.env.LIVES ?? 40);
 
@@ -37,8 +35,6 @@ let databaseFile: string;
 let server: DevServer;
 let backend: ScriptedServer;
 let service: Service;
-let connection: Connection;
-let client: Client;
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'processor-link-erased-'));
@@ -56,14 +52,9 @@ beforeAll(async () => {
     temporal: server,
     env: { NOTIFY_URL: backend.url, NOTIFY_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}` },
   });
-  connection = await connectTo(server.address);
-  const { namespace } = server;
-  const keyRing = parseKeyRing(service.env.ENCRYPTION_KEYS ?? '');
-  client = new Client({ connection, namespace, dataConverter: createDataConverter({ keyRing, namespace }) });
 });
 
 afterAll(async () => {
-  await connection?.close();
   await service?.close();
   await backend?.close();
   await server?.stop();
@@ -111,7 +102,7 @@ const EPISODES = {
     await service.plaid.repair(itemId);
   },
   async renewed({ userId }: Person) {
-    await client.workflow.getHandle(workflowIdOf(userId)).signal(SIGNALS.renew);
+    await service.client.workflow.getHandle(workflowIdOf(userId)).signal(SIGNALS.renew);
   },
   async linkedAgain(person: Person) {
     const { userId, jobs } = person;
@@ -167,7 +158,7 @@ async function erase(userId: string): Promise<void> {
 /** Ids of the workflows that name the users, one for each run, in order. */
 async function runsOf(users: readonly string[]): Promise<string[]> {
   const workflowIds: string[] = [];
-  for await (const { workflowId } of client.workflow.list()) {
+  for await (const { workflowId } of service.client.workflow.list()) {
     if (users.some((userId) => workflowId.includes(userId))) workflowIds.push(workflowId);
   }
   return workflowIds.sort();
@@ -177,12 +168,12 @@ async function runsOf(users: readonly string[]): Promise<string[]> {
 async function needlesOf(users: readonly string[]): Promise<Set<string>> {
   const needles = new Set<string>();
   const runs: { workflowId: string; runId: string }[] = [];
-  for await (const run of client.workflow.list()) {
+  for await (const run of service.client.workflow.list()) {
     if (users.some((userId) => run.workflowId.includes(userId))) runs.push(run);
   }
   await atOnce(runs, async ({ workflowId, runId }) => {
     needles.add(Buffer.from(runId.replaceAll('-', ''), 'hex').toString('latin1').slice(0, NEEDLE_BYTES));
-    const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+    const { events } = await service.client.workflow.getHandle(workflowId, runId).fetchHistory();
     for (const payload of [...payloadsIn(events)].filter(isEncryptedPayload)) {
       needles.add(
         Buffer.from(payload.data ?? [])
@@ -269,7 +260,6 @@ it(`erases ${LIVES} users, of whom no row, id or ciphertext stays but the eviden
   const erased = new Set(users);
   await deletedInTheBackground(erased, needles);
   tell('out of the database');
-  await connection.close();
   await Promise.all([service.api.stop(), service.worker.stop()]);
   await server.stop();
 
@@ -287,3 +277,66 @@ it(`erases ${LIVES} users, of whom no row, id or ciphertext stays but the eviden
     'history_node: a run or a ciphertext',
   );
 });
+
+/** A text or the bytes of one column, in Latin-1. */
+interface Cell {
+  table: string;
+  text: string;
+}
+
+/** Every text and all bytes in the tables of an SQLite file, whose server has stopped. */
+async function* cellsOf(file: string): AsyncGenerator<Cell> {
+  const { Database } = await initSqlJs();
+  const database = new Database(await databaseWithItsLog(file));
+  try {
+    // What a virtual table shows stands in tables of its own beside it.
+    const [tables] = database.exec(
+      "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'",
+    );
+    for (const [name] of tables?.values ?? []) {
+      const table = String(name);
+      const rows = database.prepare(`SELECT * FROM "${table}"`);
+      while (rows.step()) {
+        for (const value of rows.get()) {
+          if (typeof value !== 'string' && !(value instanceof Uint8Array)) continue;
+          yield { table, text: Buffer.from(value).toString('latin1') };
+        }
+      }
+      rows.free();
+    }
+  } finally {
+    database.close();
+  }
+}
+
+const LOG_HEADER_BYTES = 32;
+const FRAME_HEADER_BYTES = 24;
+
+/**
+ * Temporal's server leaves its write-ahead log as it is when it stops, and SQLite in WebAssembly reads none. Each frame is
+ * one page: its number, the size of the database where it ends a transaction, and the salt of the log that it belongs to
+ * (https://www.sqlite.org/fileformat2.html#walformat).
+ */
+async function databaseWithItsLog(file: string): Promise<Buffer> {
+  let database = await readFile(file);
+  const log = await readFile(`${file}-wal`);
+  const pageBytes = log.readUInt32BE(8);
+  const salt = log.subarray(16, 24);
+  let transaction: { page: number; content: Buffer }[] = [];
+  for (let at = LOG_HEADER_BYTES; at + FRAME_HEADER_BYTES + pageBytes <= log.length; ) {
+    if (!log.subarray(at + 8, at + 16).equals(salt)) break;
+    const [page, pagesAtItsEnd] = [log.readUInt32BE(at), log.readUInt32BE(at + 4)];
+    const from = at + FRAME_HEADER_BYTES;
+    at = from + pageBytes;
+    transaction.push({ page, content: log.subarray(from, at) });
+    if (pagesAtItsEnd === 0) continue;
+    const grown = Buffer.alloc(pagesAtItsEnd * pageBytes);
+    if (grown.length !== database.length)
+      database = Buffer.concat([database, grown]).subarray(0, grown.length);
+    for (const { page: number, content } of transaction) content.copy(database, (number - 1) * pageBytes);
+    transaction = [];
+  }
+  // "Legacy", so that no log is looked for.
+  database.fill(1, 18, 20);
+  return database;
+}

@@ -1,15 +1,11 @@
 /** A true webhook, sent again by somebody who saw it, at the URL of another user. */
-import { type Service, startService } from '../support/service';
+import { useService } from '../support/service';
 
 jest.setTimeout(120_000);
 
 const EMPLOYER = 'employer-classification';
 
-let service: Service;
-beforeAll(async () => {
-  service = await startService();
-});
-afterAll(() => service?.close());
+const service = useService();
 
 async function linkedUser() {
   const { userId, itemId } = await service.link({ jobs: [EMPLOYER] });

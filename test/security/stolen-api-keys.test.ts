@@ -1,51 +1,33 @@
 /** A thief of the API's settings, who can also read all of the namespace, gets no bank token. */
-import { Client, type Connection } from '@temporalio/client';
 import { workflowIdOf } from '../../src/contract/names';
 import { makeKey } from '../../src/encryption/development-key';
-import { parseKeyRing } from '../../src/encryption/key-ring';
 import { payloadsIn } from '../../src/encryption/key-usage';
 import { createNamedPayloadCodec, isEncryptedPayload } from '../../src/encryption/payload-codec';
 import { parseSealingKeys, SealingKeys } from '../../src/encryption/sealing-keys';
 import { createTokenOpener, sealingKeyIdOf } from '../../src/encryption/token-sealer';
-import { connectTemporal } from '../../src/temporal/connection';
-import { runCommand } from '../operators/support/run-command';
-import { type Service, startService } from '../support/service';
+import { useService } from '../support/service';
 import type { Environment } from '../support/service-process';
-import { serviceBuild } from '../support/temporal';
 
 jest.setTimeout(180_000);
 
 const EMPLOYER = 'employer-classification';
 const [oldKey, newKey] = [makeKey('s1'), makeKey('s2')];
 
-let service: Service;
-let connection: Connection;
+const service = useService({ processes: [] });
 
 beforeAll(async () => {
-  service = await startService({ processes: [] });
   const publicText = parseSealingKeys(oldKey).publicText();
   await Promise.all([
     service.api.start({ SEALING_PUBLIC_KEYS: publicText }),
     service.worker.start({ SEALING_KEYS: oldKey }),
   ]);
-  const { address } = service.temporal;
-  connection = await connectTemporal({ connectConfig: { connectionOptions: { address } }, lazy: false });
-});
-
-afterAll(async () => {
-  await connection.close();
-  await service.close();
 });
 
 /** Every sealed token in the histories of a user, read with the API's encryption keys. */
 async function sealedTokensOf(userId: string): Promise<string[]> {
-  const { namespace } = service.temporal;
-  const codec = createNamedPayloadCodec({
-    keyRing: parseKeyRing(service.env.ENCRYPTION_KEYS ?? ''),
-    namespace,
-  });
-  const client = new Client({ connection, namespace });
-  const history = await client.workflow.getHandle(workflowIdOf(userId)).fetchHistory();
+  const { keyRing, temporal } = service;
+  const codec = createNamedPayloadCodec({ keyRing, namespace: temporal.namespace });
+  const history = await service.client.workflow.getHandle(workflowIdOf(userId)).fetchHistory();
   const payloads = [...payloadsIn(history.events)].filter(isEncryptedPayload);
   const decoded = await codec.decode(payloads);
   const text = decoded.map(({ data }) => Buffer.from(data ?? []).toString()).join('\n');
@@ -66,8 +48,7 @@ it('opens none of the tokens with the keys of the API, and all with those of the
   expect(tokens.length).toBeGreaterThanOrEqual(3);
 
   const { namespace } = service.temporal;
-  const keyRing = parseKeyRing(service.env.ENCRYPTION_KEYS ?? '');
-  const stolen = createTokenOpener({ keys: SealingKeys.derivedFrom(keyRing), namespace });
+  const stolen = createTokenOpener({ keys: SealingKeys.derivedFrom(service.keyRing), namespace });
   const own = createTokenOpener({ keys: parseSealingKeys(oldKey), namespace });
   const openings = async ({ open }: typeof own, token: string) => {
     const kinds = ['publicToken', 'accessToken', 'processorToken'] as const;
@@ -84,21 +65,15 @@ it('opens none of the tokens with the keys of the API, and all with those of the
 it('cleans up after a terminate with the keys of the worker, and with nothing less', async () => {
   const { userId } = await service.link({ jobs: [EMPLOYER] });
   await service.call.linkWhen(userId, ({ state }) => state === 'linked');
-  const { namespace } = service.temporal;
-  await new Client({ connection, namespace }).workflow.getHandle(workflowIdOf(userId)).terminate('by hand');
-  const forget = async (env: Environment) =>
-    runCommand({ build: await serviceBuild(), folder: service.folder, env }, 'links', [
-      'forget',
-      userId,
-      '--yes',
-    ]);
-  const refused = await forget(service.env);
+  await service.client.workflow.getHandle(workflowIdOf(userId)).terminate('by hand');
+  const forget = (env: Environment) => service.run('links', ['forget', userId, '--yes'], env);
+  const refused = await forget({});
   expect([refused.code, refused.stdout + refused.stderr]).toEqual([
     expect.any(Number),
     expect.stringContaining('SEALING_KEYS has no key with the id "s1"'),
   ]);
   expect(refused.code).not.toBe(0);
-  expect((await forget({ ...service.env, SEALING_KEYS: oldKey })).code).toBe(0);
+  expect((await forget({ SEALING_KEYS: oldKey })).code).toBe(0);
   expect(service.leftovers(userId)).toEqual([]);
 });
 

@@ -1,24 +1,25 @@
-import { DefaultLogger, type LogEntry, type LogLevel, Runtime } from '@temporalio/worker';
+import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 
 /**
- * Installs the SDK's runtime for the tests of one file, before its first worker. Entries of `level` and above are printed, or
- * go to `sink`. An error of the SDK's core fails the file: workflows that it happens to may never replay.
+ * Installs the SDK's runtime for the tests of one file, before its first worker, and answers what is logged from then on.
+ * Errors are printed too. An error of the SDK's core fails the file: workflows that it happens to may never replay.
  */
-export function useSdkLog(level: LogLevel = 'ERROR', sink: (entry: LogEntry) => void = print): void {
-  const coreErrors: string[] = [];
+export function useSdkLog(): readonly LogEntry[] {
+  const logs: LogEntry[] = [];
   beforeAll(() => {
-    const logger = new DefaultLogger(level, (entry) => {
-      if (entry.meta?.sdkComponent === 'core' && entry.level === 'ERROR') coreErrors.push(entry.message);
-      sink(entry);
+    const logger = new DefaultLogger('INFO', (entry) => {
+      logs.push(entry);
+      const { level, message, meta } = entry;
+      if (level === 'ERROR') process.stderr.write(`[${level}] ${message} ${JSON.stringify(meta)}\n`);
     });
     Runtime.install({
       logger,
       telemetryOptions: { logging: { forward: {}, filter: { core: 'ERROR', other: 'ERROR' } } },
     });
   });
-  afterAll(() => expect(coreErrors).toEqual([]));
-}
-
-function print({ level, message, meta }: LogEntry): void {
-  process.stderr.write(`[${level}] ${message} ${JSON.stringify(meta)}\n`);
+  afterAll(() => {
+    const errors = logs.filter(({ level, meta }) => level === 'ERROR' && meta?.sdkComponent === 'core');
+    expect(errors.map(({ message }) => message)).toEqual([]);
+  });
+  return logs;
 }

@@ -11,22 +11,21 @@ import {
   plaidWebhook,
   viewWhen,
   webhook,
-} from '../support/link-world';
+} from '../support/link-calls';
+import { useWorld } from '../support/world';
 import { cancelled, endingOf, expectFailed, expectUnlinked } from './support/ending';
-import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
 
-const server = useTimeSkippingServer();
+const world = useWorld({ skipsTime: true, settings: { runMaxAgeMs: 31 * 24 * 3_600_000 } });
 
 describe('a link and its user', () => {
   // A run that ends every 30 days would end when the 90 days do: see tiedTimers.
-  const scene = useLinkWorld(server, { settings: { runMaxAgeMs: 31 * 24 * 3_600_000 } });
 
-  const looks = (userId: string) => scene.world.plaid.ledger.requests('/item/get', userId).length;
+  const looks = (userId: string) => world.plaid.ledger.requests('/item/get', userId).length;
   const isWaiting = ({ state }: LinkView) => state === 'waiting';
   const needsUser = ({ state }: LinkView) => state === 'needs_attention';
 
-  async function linked(options: Parameters<typeof scene.start>[0] = {}) {
-    const started = await scene.start(options);
+  async function linked(options: Parameters<typeof world.start>[0] = {}) {
+    const started = await world.start(options);
     await viewWhen(started.handle, isWaiting);
     await webhook(started.handle, EMPLOYER);
     await viewWhen(started.handle, ({ state }) => state === 'linked');
@@ -35,7 +34,7 @@ describe('a link and its user', () => {
 
   async function inAttention() {
     const started = await linked();
-    await scene.world.plaid.requireLogin(started.itemId, { webhook: false });
+    await world.plaid.requireLogin(started.itemId, { webhook: false });
     await plaidWebhook(started.handle, { kind: 'sign_in_required', itemId: started.itemId });
     await viewWhen(started.handle, needsUser);
     return started;
@@ -59,8 +58,8 @@ describe('a link and its user', () => {
       for (let copy = 0; copy < 100; copy += 1) {
         await handle.signal(SIGNALS.plaidWebhook, { kind: 'sign_in_required', itemId, bodySha256 });
       }
-      await scene.viewLater(handle, () => looks(userId) > before);
-      await scene.pass('1m');
+      await world.viewLater(handle, () => looks(userId) > before);
+      await world.pass('1m');
       expect(await getLink(handle)).toMatchObject({ state: 'linked' });
       expect(looks(userId) - before).toBe(1);
     });
@@ -69,10 +68,10 @@ describe('a link and its user', () => {
       const { handle, itemId } = await linked();
       const bodySha256 = randomBytes(32).toString('hex');
       for (let fault = 0; fault < 2; fault += 1) {
-        await scene.world.plaid.requireLogin(itemId, { webhook: false });
+        await world.plaid.requireLogin(itemId, { webhook: false });
         await handle.signal(SIGNALS.plaidWebhook, { kind: 'sign_in_required', itemId, bodySha256 });
         await viewWhen(handle, needsUser);
-        await scene.world.plaid.repair(itemId, { webhook: false });
+        await world.plaid.repair(itemId, { webhook: false });
         expect(await confirm(handle)).toMatchObject({ state: 'linked' });
       }
     });
@@ -85,7 +84,7 @@ describe('a link and its user', () => {
       await viewWhen(handle, ({ warning }) => warning?.until === until);
       expect(await confirm(handle)).not.toHaveProperty('warning');
       await warn();
-      await scene.pass('1m');
+      await world.pass('1m');
       expect(await getLink(handle)).not.toHaveProperty('warning');
       await plaidWebhook(handle, { kind: 'pending_disconnect', itemId, until: '2031-01-01T00:00:00.000Z' });
       await viewWhen(handle, ({ warning }) => warning?.until === '2031-01-01T00:00:00.000Z');
@@ -93,7 +92,7 @@ describe('a link and its user', () => {
 
     it('looks again at any webhook of the Item while the link waits for its user', async () => {
       const { handle, itemId } = await inAttention();
-      await scene.world.plaid.repair(itemId, { webhook: false });
+      await world.plaid.repair(itemId, { webhook: false });
       await plaidWebhook(handle, { kind: 'item_heard_of', itemId });
       await viewWhen(handle, ({ state }) => state === 'linked');
     });
@@ -103,21 +102,21 @@ describe('a link and its user', () => {
     it('finds by itself that the sign-in is repaired, after 15 minutes', async () => {
       const { handle, userId, itemId } = await inAttention();
       const before = looks(userId);
-      await scene.world.plaid.repair(itemId, { webhook: false });
-      await scene.pass('14m');
+      await world.plaid.repair(itemId, { webhook: false });
+      await world.pass('14m');
       expect(looks(userId)).toBe(before);
-      await scene.pass('2m');
+      await world.pass('2m');
       await viewWhen(handle, ({ state }) => state === 'linked');
-      await expectUnlinked(scene, handle, await cancelled(scene, handle));
+      await expectUnlinked(world, handle, await cancelled(world, handle));
     });
 
     it('looks at growing intervals, up to a day', async () => {
       const { userId } = await inAttention();
       const before = looks(userId);
-      await scene.pass('4h');
+      await world.pass('4h');
       // After 15, 45, 105 and 225 minutes.
       expect(looks(userId) - before).toBe(4);
-      await scene.pass('10d');
+      await world.pass('10d');
       const daily = looks(userId) - before;
       expect(daily).toBeGreaterThanOrEqual(14);
       expect(daily).toBeLessThanOrEqual(18);
@@ -125,34 +124,34 @@ describe('a link and its user', () => {
 
     it('looks at once when a job is asked for, and runs it', async () => {
       const { handle, itemId } = await inAttention();
-      await scene.world.plaid.repair(itemId, { webhook: false });
+      await world.plaid.repair(itemId, { webhook: false });
       await handle.executeUpdate(UPDATES.runJob, { args: [{ job: EMPLOYER }] });
       await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
     });
 
     it('is given up after 90 days, with cleanup', async () => {
       const { handle } = await inAttention();
-      await scene.pass('89d');
+      await world.pass('89d');
       expect(await getLink(handle)).toMatchObject({ state: 'needs_attention' });
-      await expectFailed(scene, handle, await endingOf(scene, handle), 'sign_in_required');
+      await expectFailed(world, handle, await endingOf(world, handle), 'sign_in_required');
     });
 
     it.each([true, false])(
       'ends when the Item is gone, by a repair token (%s) or a confirmation',
       async (byToken) => {
         const { handle, itemId } = await inAttention();
-        await scene.world.plaid.revokePermission(itemId);
+        await world.plaid.revokePermission(itemId);
         const update = byToken ? askForLinkToken(handle) : confirm(handle);
         expect(await refusalOf(update)).toBe(byToken ? 'access_revoked' : 'not_linked');
-        await expectFailed(scene, handle, await endingOf(scene, handle), 'access_revoked');
+        await expectFailed(world, handle, await endingOf(world, handle), 'access_revoked');
       },
     );
 
     it('asks for the consent that is lacking', async () => {
-      const { plaid } = scene.world;
+      const { plaid } = world;
       const kind = { plaidError: 'ADDITIONAL_CONSENT_REQUIRED' };
       plaid.faults.add({ operation: '/processor/token/create', kind });
-      const { handle, userId, itemId } = await scene.start();
+      const { handle, userId, itemId } = await world.start();
       await viewWhen(handle, needsUser);
       plaid.withdrawConsent(itemId);
       expect(await refusalOf(confirm(handle))).toBe('still_needs_attention');
@@ -176,7 +175,7 @@ describe('a link and its user', () => {
       ['account_required', undefined],
       ['account_not_found', 'another-account'],
     ])('is the choice of the user: %s', async (code, accountId) => {
-      const { handle, userId } = await scene.start({
+      const { handle, userId } = await world.start({
         accounts: TWO,
         ...(accountId !== undefined && { accountId }),
       });
@@ -194,13 +193,13 @@ describe('a link and its user', () => {
       const waiting = await viewWhen(handle, isWaiting);
       expect(waiting).toMatchObject({ accountId: chosen });
       expect(waiting).not.toHaveProperty('error');
-      expect(scene.world.atomic.links(userId)).toHaveLength(1);
+      expect(world.atomic.links(userId)).toHaveLength(1);
       expect(await refusalOf(choose(handle, chosen))).toBe('not_needed');
-      await expectUnlinked(scene, handle, await cancelled(scene, handle));
+      await expectUnlinked(world, handle, await cancelled(world, handle));
     });
 
     it('asks again where two accounts are alike under new ids, and registers the one that is chosen', async () => {
-      const { plaid, atomic } = scene.world;
+      const { plaid, atomic } = world;
       const { handle, userId, itemId, accountId } = await linked();
       plaid.addAccount(itemId, { type: 'depository', subtype: 'checking', mask: '0000', name: 'Twin' });
       plaid.changeAccountId(itemId, accountId);
@@ -216,11 +215,11 @@ describe('a link and its user', () => {
       await viewWhen(handle, isWaiting);
       expect((await getLink(handle)).accountId).toBe(twin);
       expect(atomic.ledger.effects('registration_stored', userId)).toHaveLength(2);
-      await expectUnlinked(scene, handle, await cancelled(scene, handle));
+      await expectUnlinked(world, handle, await cancelled(world, handle));
     });
 
     it('never registers an account with another persistent id, though mask and subtype are the same', async () => {
-      const { plaid, atomic } = scene.world;
+      const { plaid, atomic } = world;
       const account = { type: 'depository', subtype: 'checking', mask: '0000' } as const;
       const { handle, userId, itemId, accountId } = await linked({
         accounts: [{ ...account, persistentAccountId: 'mine' }],
@@ -237,7 +236,7 @@ describe('a link and its user', () => {
     });
 
     it('is found once the user has shared one in update mode, where there was none to choose', async () => {
-      const { handle, itemId } = await scene.start({ accounts: [{ type: 'credit', mask: '9999' }] });
+      const { handle, itemId } = await world.start({ accounts: [{ type: 'credit', mask: '9999' }] });
       const view = await viewWhen(handle, needsUser);
       expect(view).toMatchObject({
         error: { code: 'account_required', action: 'choose_account' },
@@ -245,20 +244,20 @@ describe('a link and its user', () => {
       });
       expect(await askForLinkToken(handle)).toMatchObject({ expiration: expect.any(String) });
 
-      const accountId = scene.world.plaid.addAccount(itemId, { type: 'depository' });
+      const accountId = world.plaid.addAccount(itemId, { type: 'depository' });
       await confirm(handle);
       const waiting = await viewWhen(handle, isWaiting);
       expect(waiting).toMatchObject({ accountId });
       expect(waiting).not.toHaveProperty('choices');
-      await expectUnlinked(scene, handle, await cancelled(scene, handle));
+      await expectUnlinked(world, handle, await cancelled(world, handle));
     });
 
     it('is no choice once the link is being removed', async () => {
-      const { handle } = await scene.start({ accounts: TWO });
+      const { handle } = await world.start({ accounts: TWO });
       await viewWhen(handle, needsUser);
-      const ending = await cancelled(scene, handle);
+      const ending = await cancelled(world, handle);
       expect(ending.view).not.toHaveProperty('choices');
-      await expectUnlinked(scene, handle, ending);
+      await expectUnlinked(world, handle, ending);
     });
   });
 });

@@ -1,17 +1,17 @@
 import { UPDATES } from '../../src/contract/names';
 import type { WaitForJobAnswer } from '../../src/contract/workflow';
-import { useRealWorld } from '../long-life/support/use-real-world';
-import { askForLinkToken, EMPLOYER, getLink, outcome, plaidWebhook, viewWhen } from '../support/link-world';
+import { askForLinkToken, EMPLOYER, getLink, outcome, plaidWebhook, viewWhen } from '../support/link-calls';
+import { useWorld } from '../support/world';
 
 const HISTORY_EVENTS = 60;
 // A request that is held has to last until the server has asked for the next run.
-const world = useRealWorld({ historyEvents: HISTORY_EVENTS, providerTimeoutMs: 15_000 });
+const world = useWorld({ historyEvents: HISTORY_EVENTS, providerTimeoutMs: 15_000 });
 
 it('unlinks a link that is making way for the next run, and does not start that run', async () => {
-  const { plaid, atomic } = world();
+  const { plaid, atomic } = world;
   plaid.faults.add({ operation: '/accounts/get', kind: { plaidError: 'ITEM_LOGIN_REQUIRED' } });
   plaid.faults.add({ operation: '/link/token/create', when: 'after', kind: { hold: 'update' } });
-  const { handle, userId } = await world().start();
+  const { handle, userId } = await world.start();
   const { runId } = await viewWhen(handle, ({ state }) => state === 'needs_attention');
   const update = askForLinkToken(handle);
   await plaid.ledger.waitForRequest('/link/token/create', { userId });

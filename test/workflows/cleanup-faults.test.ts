@@ -1,6 +1,7 @@
 import type { Fault } from '../../src/simulators/server/faults';
-import { EMPLOYER, getLink, viewWhen } from '../support/link-world';
-import type { Call } from './support/call-log';
+import type { Call } from '../support/call-log';
+import { EMPLOYER, getLink, viewWhen } from '../support/link-calls';
+import { useWorld } from '../support/world';
 import { endingOf, expectFailed, expectUnlinked } from './support/ending';
 import {
   type FaultRow,
@@ -11,9 +12,8 @@ import {
   playFault,
   status,
 } from './support/fault-table';
-import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
 
-const server = useTimeSkippingServer();
+const world = useWorld({ skipsTime: true });
 
 /** Whatever the answer, a removal is tried again until it is done; that there is nothing to remove is done too. */
 const OF_ATOMIC: FaultRow[] = [
@@ -41,50 +41,48 @@ const REMOVALS: readonly { call: Call; operation: string; rows: FaultRow[]; refu
 ];
 
 describe('cleanup faults', () => {
-  const scene = useLinkWorld(server);
-
   describe.each(REMOVALS)('a fault of $call', ({ call, operation, rows, refusal }) => {
-    const provider = () => (call === 'delete' ? scene.world.atomic : scene.world.plaid);
+    const provider = () => (call === 'delete' ? world.atomic : world.plaid);
 
-    it.each(named(rows))('is met: %s', (_, row) => playFault(scene, call, row));
+    it.each(named(rows))('is met: %s', (_, row) => playFault(world, call, row));
 
     it('keeps the link unlinking, with the error shown, for as long as the removal is refused', async () => {
       const fault = provider().faults.add({ operation, times: 'always', kind: refusal });
-      const { handle } = await scene.start();
+      const { handle } = await world.start();
       await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
       await handle.cancel();
-      await scene.pass('3d');
+      await world.pass('3d');
       expect(await getLink(handle)).toMatchObject({
         state: 'unlinking',
         error: { code: 'configuration_error', action: 'fix_configuration' },
       });
       expect(fault.hits).toBeGreaterThan(48);
       fault.remove();
-      const ending = await endingOf(scene, handle);
-      await expectUnlinked(scene, handle, ending);
+      const ending = await endingOf(world, handle);
+      await expectUnlinked(world, handle, ending);
       expect(ending.view).not.toHaveProperty('error');
     });
 
     it('is undone at last for a link that fails, which then tells why it failed', async () => {
       provider().faults.add({ operation, times: 5, kind: refusal });
-      scene.world.atomic.faults.add({ operation: 'POST /plaid/processor-link', kind: { status: 422 } });
-      const { handle } = await scene.start();
+      world.atomic.faults.add({ operation: 'POST /plaid/processor-link', kind: { status: 422 } });
+      const { handle } = await world.start();
       // Why the cleanup does not finish stands before why the link failed.
       await viewWhen(handle, ({ error }) => error?.code === 'configuration_error');
-      await expectFailed(scene, handle, await endingOf(scene, handle), 'provider_rejected');
+      await expectFailed(world, handle, await endingOf(world, handle), 'provider_rejected');
     });
   });
 
   it('removes the registration before the Item, and the Item only once that is confirmed', async () => {
-    scene.world.atomic.faults.add({
+    world.atomic.faults.add({
       operation: 'DELETE /plaid/processor-link',
       times: 3,
       kind: { status: 500 },
     });
-    const { handle, userId } = await scene.start();
+    const { handle, userId } = await world.start();
     await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
     await handle.cancel();
-    await expectUnlinked(scene, handle, await endingOf(scene, handle));
-    expect(scene.calls.of(userId).slice(-5)).toEqual(['delete', 'delete', 'delete', 'delete', 'remove item']);
+    await expectUnlinked(world, handle, await endingOf(world, handle));
+    expect(world.calls.of(userId).slice(-5)).toEqual(['delete', 'delete', 'delete', 'delete', 'remove item']);
   });
 });

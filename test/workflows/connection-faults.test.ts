@@ -1,5 +1,6 @@
-import { EMPLOYER, getLink } from '../support/link-world';
-import type { Call } from './support/call-log';
+import type { Call } from '../support/call-log';
+import { EMPLOYER, getLink } from '../support/link-calls';
+import { useWorld } from '../support/world';
 import { endingOf, expectFailed } from './support/ending';
 import {
   type FaultRow,
@@ -12,9 +13,8 @@ import {
   playFault,
   status,
 } from './support/fault-table';
-import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
 
-const server = useTimeSkippingServer();
+const world = useWorld({ skipsTime: true });
 const HOUR_MS = 3_600_000;
 
 const ROWS: FaultRow[] = [
@@ -41,58 +41,56 @@ const STEPS: readonly { step: Call; operation: string }[] = [
 ];
 
 describe('connection faults', () => {
-  const scene = useLinkWorld(server);
-
   describe.each(STEPS)('a fault of $step', ({ step, operation }) => {
-    it.each(named(ROWS))('is met: %s', (_, row) => playFault(scene, step, row));
+    it.each(named(ROWS))('is met: %s', (_, row) => playFault(world, step, row));
 
     it('shows its error while the bank is down, and fails with cleanup after 24 hours', async () => {
-      scene.world.plaid.faults.add({
+      world.plaid.faults.add({
         operation,
         times: 'always',
         kind: { plaidError: 'INSTITUTION_NOT_RESPONDING' },
       });
-      const { handle, userId } = await scene.start();
-      await scene.pass('22h');
+      const { handle, userId } = await world.start();
+      await world.pass('22h');
       const view = await getLink(handle);
       expect(view).toMatchObject({
         state: 'creating_processor_token',
         error: { code: 'bank_unavailable', action: 'retry_later' },
       });
-      const ending = await endingOf(scene, handle);
-      await expectFailed(scene, handle, ending, 'bank_unavailable');
+      const ending = await endingOf(world, handle);
+      await expectFailed(world, handle, ending, 'bank_unavailable');
       expect(Date.parse(ending.view.updatedAt) - Date.parse(view.createdAt)).toBeGreaterThan(22 * HOUR_MS);
       expect(Date.parse(ending.view.updatedAt) - Date.parse(view.createdAt)).toBeLessThan(24.2 * HOUR_MS);
       // 5 minutes, doubling, to 2 hours; no attempt is begun that could not end in time.
-      expect(scene.calls.count(userId, step)).toBeLessThanOrEqual(18);
+      expect(world.calls.count(userId, step)).toBeLessThanOrEqual(18);
     });
 
     it('shows its error while Plaid is down, and fails with cleanup after 24 hours', async () => {
-      scene.world.plaid.faults.add({
+      world.plaid.faults.add({
         operation,
         times: 'always',
         kind: { status: 503, headers: { 'retry-after': '3600' } },
       });
-      const { handle } = await scene.start();
-      await scene.pass('22h');
+      const { handle } = await world.start();
+      await world.pass('22h');
       expect(await getLink(handle)).toMatchObject({
         state: 'creating_processor_token',
         error: { code: 'provider_unavailable' },
       });
-      await expectFailed(scene, handle, await endingOf(scene, handle), 'provider_unavailable');
+      await expectFailed(world, handle, await endingOf(world, handle), 'provider_unavailable');
     });
   });
 
   it('takes the error out of the view once the step has gone through', async () => {
-    const fault = scene.world.plaid.faults.add({
+    const fault = world.plaid.faults.add({
       operation: '/accounts/get',
       times: 'always',
       kind: { plaidError: 'INSTITUTION_DOWN' },
     });
-    const { handle } = await scene.start();
-    await scene.viewLater(handle, ({ error }) => error !== undefined);
+    const { handle } = await world.start();
+    await world.viewLater(handle, ({ error }) => error !== undefined);
     fault.remove();
-    const view = await scene.viewLater(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered', '1m');
+    const view = await world.viewLater(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered', '1m');
     expect(view).not.toHaveProperty('error');
   });
 });

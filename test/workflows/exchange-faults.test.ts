@@ -2,8 +2,9 @@ import dns from 'node:dns';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { claimPort } from '../../src/system/free-port';
-import { EMPLOYER, getLink } from '../support/link-world';
+import { EMPLOYER, getLink } from '../support/link-calls';
 import { SeverableProxy } from '../support/severable-proxy';
+import { useWorld, useWorldBeside } from '../support/world';
 import { cancelled, endingOf, expectFailed, expectUnlinked } from './support/ending';
 import {
   type FaultRow,
@@ -15,9 +16,8 @@ import {
   playFault,
   status,
 } from './support/fault-table';
-import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
 
-const server = useTimeSkippingServer();
+const world = useWorld({ skipsTime: true });
 
 /** The token is single-use: an answer that was lost after the effect cannot be had again. */
 const losesAnswer = ({ kind }: FaultRow) => kind === 'reset-after' || kind === 'truncated';
@@ -69,23 +69,21 @@ const FAILING: FaultRow[] = [
 ];
 
 describe('a fault of the exchange', () => {
-  const scene = useLinkWorld(server);
-
-  it.each(named(PASSING))('that may pass: %s', (_, row) => playFault(scene, 'exchange', row));
-  it.each(named(LOST))('that loses the answer: %s', (_, row) => playFault(scene, 'exchange', row));
-  it.each(named(FAILING))('that ends the link: %s', (_, row) => playFault(scene, 'exchange', row));
+  it.each(named(PASSING))('that may pass: %s', (_, row) => playFault(world, 'exchange', row));
+  it.each(named(LOST))('that loses the answer: %s', (_, row) => playFault(world, 'exchange', row));
+  it.each(named(FAILING))('that ends the link: %s', (_, row) => playFault(world, 'exchange', row));
 
   it('shows the state and stays cancellable while the exchange waits for its next attempt', async () => {
-    scene.world.plaid.faults.add({
+    world.plaid.faults.add({
       operation: '/item/public_token/exchange',
       times: 'always',
       kind: { plaidError: 'INSTITUTION_DOWN' },
     });
-    const { handle, userId } = await scene.start();
-    await scene.pass('6m');
+    const { handle, userId } = await world.start();
+    await world.pass('6m');
     expect((await getLink(handle)).state).toBe('exchanging');
-    await expectUnlinked(scene, handle, await cancelled(scene, handle));
-    expect(scene.calls.counts(userId)).toEqual({ exchange: 2 });
+    await expectUnlinked(world, handle, await cancelled(world, handle));
+    expect(world.calls.counts(userId)).toEqual({ exchange: 2 });
   });
 });
 
@@ -123,17 +121,17 @@ describe('a network on which Plaid cannot be reached', () => {
       },
     ],
   ])('because %s', (_, plaidAt) => {
-    const scene = useLinkWorld(server, { plaidAt, connectTimeoutMs: 20 });
+    const cutOff = useWorldBeside(world, { plaidAt, connectTimeoutMs: 20 });
 
     it("goes on with the exchange until the token's 30 minutes are over, and then ends the link", async () => {
-      const { handle } = await scene.start();
-      await scene.pass('27m');
+      const { handle } = await cutOff.start();
+      await cutOff.pass('27m');
       expect(await getLink(handle)).toMatchObject({
         state: 'exchanging',
         error: { code: 'provider_unavailable', action: 'retry_later' },
       });
-      const ending = await endingOf(scene, handle);
-      await expectFailed(scene, handle, ending, 'provider_unavailable');
+      const ending = await endingOf(cutOff, handle);
+      await expectFailed(cutOff, handle, ending, 'provider_unavailable');
       const { createdAt, updatedAt } = ending.view;
       const lastedMs = Date.parse(updatedAt) - Date.parse(createdAt);
       expect(lastedMs).toBeGreaterThan(28 * MINUTE_MS);
@@ -148,18 +146,18 @@ describe('a network on which Plaid cannot be reached', () => {
       await proxy.join();
       return `http://${proxy.address}`;
     };
-    const scene = useLinkWorld(server, { plaidAt });
+    const cutOff = useWorldBeside(world, { plaidAt });
     afterAll(() => proxy.sever());
 
     it('costs no user a second trip through Link', async () => {
       await proxy.sever();
-      const { handle, userId } = await scene.start();
-      await scene.pass('20m');
+      const { handle, userId } = await cutOff.start();
+      await cutOff.pass('20m');
       expect(await getLink(handle)).toMatchObject({ state: 'exchanging' });
       await proxy.join();
-      await scene.viewLater(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
-      expect(scene.calls.count(userId, 'exchange')).toBe(1);
-      await expectUnlinked(scene, handle, await cancelled(scene, handle));
+      await cutOff.viewLater(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
+      expect(cutOff.calls.count(userId, 'exchange')).toBe(1);
+      await expectUnlinked(cutOff, handle, await cancelled(cutOff, handle));
     });
   });
 });

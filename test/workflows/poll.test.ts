@@ -1,11 +1,11 @@
 import type { History } from '@temporalio/common/lib/proto-utils';
 import { UPDATES } from '../../src/contract/names';
 import { nextPollMs } from '../../workflows/poll-schedule';
-import { EMPLOYER, getJob, getLink, type Handle, viewWhen, webhook } from '../support/link-world';
+import { EMPLOYER, getJob, getLink, type Handle, viewWhen, webhook } from '../support/link-calls';
+import { useWorld } from '../support/world';
 import { cancelled, expectUnlinked } from './support/ending';
-import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
 
-const server = useTimeSkippingServer();
+const world = useWorld({ skipsTime: true });
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 const RESULT = 'GET employer-matches';
@@ -13,13 +13,12 @@ const RESULT = 'GET employer-matches';
 const SLACK_MS = 3_000;
 
 describe('poll', () => {
-  const scene = useLinkWorld(server);
   beforeEach(() => {
-    Object.assign(scene.world.atomic.settings, { jobDelayMs: 'manual', beforeResult: '404' });
+    Object.assign(world.atomic.settings, { jobDelayMs: 'manual', beforeResult: '404' });
   });
 
   async function startWaiting() {
-    const started = await scene.start();
+    const started = await world.start();
     const view = await viewWhen(started.handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
     return { ...started, registeredAtMs: Date.parse(view.jobs[EMPLOYER]?.registeredAt ?? '') };
   }
@@ -29,9 +28,9 @@ describe('poll', () => {
     const schedule = scheduleOf(15 * MINUTE_MS, 7 * DAY_MS);
     expect(schedule.slice(0, 4)).toEqual([15, 45, 105, 225].map((minutes) => minutes * MINUTE_MS));
     expect(schedule.at(-1)).toBe(7 * DAY_MS);
-    await scene.pass(7 * DAY_MS - 5 * MINUTE_MS);
+    await world.pass(7 * DAY_MS - 5 * MINUTE_MS);
     expect((await getLink(handle)).jobs[EMPLOYER]?.state).toBe('registered');
-    await scene.pass('10m');
+    await world.pass('10m');
     const view = await getLink(handle);
     expect(view).toMatchObject({
       state: 'linked',
@@ -40,17 +39,17 @@ describe('poll', () => {
     expect(view).not.toHaveProperty('error');
     expect(snapped([Date.parse(view.updatedAt) - registeredAtMs], schedule)).toEqual([7 * DAY_MS]);
     expect(snapped(await timersFiredMs(handle, registeredAtMs), schedule)).toEqual(schedule);
-    expect(scene.calls.count(userId, 'employer result')).toBe(schedule.length);
+    expect(world.calls.count(userId, 'employer result')).toBe(schedule.length);
     // And then it is quiet: nothing is asked any more.
-    await scene.pass('30d');
-    expect(scene.calls.count(userId, 'employer result')).toBe(schedule.length);
-    await expectUnlinked(scene, handle, await cancelled(scene, handle));
+    await world.pass('30d');
+    expect(world.calls.count(userId, 'employer result')).toBe(schedule.length);
+    await expectUnlinked(world, handle, await cancelled(world, handle));
   });
 
   it('completes by a webhook that comes after the job was given up', async () => {
     const { handle, userId } = await startWaiting();
-    await scene.pass('8d');
-    await scene.world.atomic.completeJob(userId, EMPLOYER);
+    await world.pass('8d');
+    await world.atomic.completeJob(userId, EMPLOYER);
     await webhook(handle, EMPLOYER);
     const view = await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'completed');
     expect(view).toMatchObject({ state: 'linked', jobs: { [EMPLOYER]: { via: 'webhook' } } });
@@ -60,61 +59,61 @@ describe('poll', () => {
 
   it('finds a result whose webhook never came, and says that it was by poll', async () => {
     const { handle, userId } = await startWaiting();
-    await scene.world.atomic.completeJob(userId, EMPLOYER);
-    await scene.pass('14m');
-    expect(scene.calls.count(userId, 'employer result')).toBe(0);
-    await scene.pass('2m');
+    await world.atomic.completeJob(userId, EMPLOYER);
+    await world.pass('14m');
+    expect(world.calls.count(userId, 'employer result')).toBe(0);
+    await world.pass('2m');
     expect(await getLink(handle)).toMatchObject({
       state: 'linked',
       jobs: { [EMPLOYER]: { state: 'completed', via: 'poll' } },
     });
-    expect(scene.calls.count(userId, 'employer result')).toBe(1);
+    expect(world.calls.count(userId, 'employer result')).toBe(1);
   });
 
   it('takes an empty list for "not yet" when it asks by itself', async () => {
     const { handle, userId } = await startWaiting();
-    await scene.world.atomic.completeJob(userId, EMPLOYER);
-    scene.world.atomic.setResult(EMPLOYER, userId, []);
-    await scene.pass('16m');
-    expect(scene.calls.count(userId, 'employer result')).toBe(1);
+    await world.atomic.completeJob(userId, EMPLOYER);
+    world.atomic.setResult(EMPLOYER, userId, []);
+    await world.pass('16m');
+    expect(world.calls.count(userId, 'employer result')).toBe(1);
     expect((await getLink(handle)).jobs[EMPLOYER]?.state).toBe('registered');
-    scene.world.atomic.clearResult(EMPLOYER, userId);
-    await scene.pass('30m');
+    world.atomic.clearResult(EMPLOYER, userId);
+    await world.pass('30m');
     expect((await getLink(handle)).jobs[EMPLOYER]).toMatchObject({ state: 'completed', via: 'poll' });
   });
 
   it('takes the earlier run\'s result for "not yet", which stays readable meanwhile', async () => {
     const { handle, userId } = await startWaiting();
-    await scene.world.atomic.completeJob(userId, EMPLOYER);
+    await world.atomic.completeJob(userId, EMPLOYER);
     await webhook(handle, EMPLOYER);
     await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'completed');
     const first = await getJob(handle, EMPLOYER);
     await handle.executeUpdate(UPDATES.runJob, { args: [{ job: EMPLOYER }] });
     await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
-    await scene.pass('16m');
-    expect(scene.calls.count(userId, 'employer result')).toBe(2);
+    await world.pass('16m');
+    expect(world.calls.count(userId, 'employer result')).toBe(2);
     expect(await getJob(handle, EMPLOYER)).toMatchObject({ state: 'registered', result: first?.result });
-    await scene.world.atomic.completeJob(userId, EMPLOYER);
-    await scene.pass('30m');
+    await world.atomic.completeJob(userId, EMPLOYER);
+    await world.pass('30m');
     const second = await getJob(handle, EMPLOYER);
     expect(second).toMatchObject({ state: 'completed', run: 2 });
     expect(second?.result).not.toEqual(first?.result);
-    expect(scene.calls.counts(userId)).toMatchObject({ register: 2, 'employer result': 3 });
+    expect(world.calls.counts(userId)).toMatchObject({ register: 2, 'employer result': 3 });
   });
 
   it('goes on polling after a fault at Atomic', async () => {
     const { handle, userId } = await startWaiting();
-    await scene.world.atomic.completeJob(userId, EMPLOYER);
-    const fault = scene.world.atomic.faults.add({
+    await world.atomic.completeJob(userId, EMPLOYER);
+    const fault = world.atomic.faults.add({
       operation: RESULT,
       times: 'always',
       kind: { status: 503, headers: { 'retry-after': '1800' } },
     });
-    await scene.pass('3h');
+    await world.pass('3h');
     expect((await getLink(handle)).jobs[EMPLOYER]?.state).not.toBe('failed');
     expect(fault.hits).toBeGreaterThan(2);
     fault.remove();
-    const view = await scene.viewLater(handle, ({ state }) => state === 'linked', '10m');
+    const view = await world.viewLater(handle, ({ state }) => state === 'linked', '10m');
     expect(view.jobs[EMPLOYER]).toMatchObject({ state: 'completed', via: 'poll' });
     expect(userId).toBe(view.userId);
   });
@@ -122,13 +121,13 @@ describe('poll', () => {
 
 describe('with other settings', () => {
   const settings = { resultOverdueAfterMs: MINUTE_MS, resultGiveUpAfterMs: 10 * MINUTE_MS };
-  const scene = useLinkWorld(server, { settings });
+  beforeEach(() => void Object.assign(world.settings, settings));
 
   it('keeps to RESULT_OVERDUE_AFTER and RESULT_GIVE_UP_AFTER', async () => {
-    scene.world.atomic.settings.jobDelayMs = 'manual';
-    const { handle } = await scene.start();
+    world.atomic.settings.jobDelayMs = 'manual';
+    const { handle } = await world.start();
     const before = await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
-    await scene.pass('11m');
+    await world.pass('11m');
     const registeredAtMs = Date.parse(before.jobs[EMPLOYER]?.registeredAt ?? '');
     const schedule = [1, 3, 7, 10].map((minutes) => minutes * MINUTE_MS);
     expect(snapped(await timersFiredMs(handle, registeredAtMs), schedule)).toEqual(schedule);

@@ -1,4 +1,5 @@
-import { EMPLOYER, getLink, RECURRING, viewWhen, webhook } from '../support/link-world';
+import { EMPLOYER, getLink, RECURRING, viewWhen, webhook } from '../support/link-calls';
+import { useWorld } from '../support/world';
 import { cancelled, endingOf, expectFailed, expectUnlinked } from './support/ending';
 import {
   type FaultRow,
@@ -9,9 +10,8 @@ import {
   playFault,
   status,
 } from './support/fault-table';
-import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
 
-const server = useTimeSkippingServer();
+const world = useWorld({ skipsTime: true });
 const REGISTER = 'POST /plaid/processor-link';
 
 const ROWS: FaultRow[] = [
@@ -34,50 +34,48 @@ const ROWS: FaultRow[] = [
 ];
 
 describe('a fault of the registration', () => {
-  const scene = useLinkWorld(server);
-
-  it.each(named(ROWS))('is met: %s', (_, row) => playFault(scene, 'register', row));
+  it.each(named(ROWS))('is met: %s', (_, row) => playFault(world, 'register', row));
 
   it('takes any 2xx for an acknowledgement, however large', async () => {
-    scene.world.atomic.faults.add({ operation: REGISTER, when: 'after', kind: { hugeBodyBytes: 5_000_000 } });
-    const { handle, userId } = await scene.start();
+    world.atomic.faults.add({ operation: REGISTER, when: 'after', kind: { hugeBodyBytes: 5_000_000 } });
+    const { handle, userId } = await world.start();
     await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
-    expect(scene.calls.count(userId, 'register')).toBe(1);
-    await expectUnlinked(scene, handle, await cancelled(scene, handle));
+    expect(world.calls.count(userId, 'register')).toBe(1);
+    await expectUnlinked(world, handle, await cancelled(world, handle));
   });
 
   it.each([
     ['the connection broke', 'reset-after' as const],
     ['a gateway said 504', { status: 504, body: '<html></html>', headers: { 'content-type': 'text/html' } }],
   ])('takes a 409 for success once %s, though Atomic had taken the registration', async (_, kind) => {
-    const { atomic } = scene.world;
+    const { atomic } = world;
     atomic.faults.add({ operation: REGISTER, when: 'after', kind });
     atomic.faults.add({ operation: REGISTER, kind: { status: 409, body: '{"error":"exists"}' } });
-    const { handle, userId } = await scene.start();
-    await scene.viewLater(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
-    expect(scene.calls.count(userId, 'register')).toBe(2);
+    const { handle, userId } = await world.start();
+    await world.viewLater(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
+    expect(world.calls.count(userId, 'register')).toBe(2);
     expect(atomic.ledger.effects('registration_stored', userId)).toHaveLength(1);
     await webhook(handle, EMPLOYER);
     await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'completed');
-    await expectUnlinked(scene, handle, await cancelled(scene, handle));
+    await expectUnlinked(world, handle, await cancelled(world, handle));
   });
 
   it('makes a user whom Atomic does not know', async () => {
-    const { atomic } = scene.world;
+    const { atomic } = world;
     atomic.settings.userMustExist = true;
     try {
-      const { handle, userId } = await scene.start();
+      const { handle, userId } = await world.start();
       await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
-      expect(scene.calls.counts(userId)).toMatchObject({ register: 2, 'create user': 1 });
+      expect(world.calls.counts(userId)).toMatchObject({ register: 2, 'create user': 1 });
     } finally {
       atomic.settings.userMustExist = false;
     }
   });
 
   it('lets a job that is refused fail alone, and the link go on with the other', async () => {
-    scene.world.atomic.faults.add({ operation: REGISTER, kind: { status: 422 } });
-    const { handle, userId } = await scene.start({ jobs: [EMPLOYER, RECURRING] });
-    const waiting = await scene.viewLater(handle, ({ jobs }) =>
+    world.atomic.faults.add({ operation: REGISTER, kind: { status: 422 } });
+    const { handle, userId } = await world.start({ jobs: [EMPLOYER, RECURRING] });
+    const waiting = await world.viewLater(handle, ({ jobs }) =>
       [jobs[EMPLOYER], jobs[RECURRING]].some((job) => job?.state === 'registered'),
     );
     const states = [waiting.jobs[EMPLOYER], waiting.jobs[RECURRING]].map((job) => job?.state);
@@ -90,13 +88,13 @@ describe('a fault of the registration', () => {
     await webhook(handle, taken);
     const linked = await viewWhen(handle, ({ state }) => state === 'linked');
     expect(linked.jobs[taken]?.state).toBe('completed');
-    expect(scene.calls.count(userId, 'register')).toBe(2);
-    await expectUnlinked(scene, handle, await cancelled(scene, handle));
+    expect(world.calls.count(userId, 'register')).toBe(2);
+    await expectUnlinked(world, handle, await cancelled(world, handle));
   });
 
   it('drops the webhook of a job that was refused', async () => {
-    scene.world.atomic.faults.add({ operation: REGISTER, kind: { status: 422 } });
-    const { handle, userId } = await scene.start({ jobs: [EMPLOYER, RECURRING] });
+    world.atomic.faults.add({ operation: REGISTER, kind: { status: 422 } });
+    const { handle, userId } = await world.start({ jobs: [EMPLOYER, RECURRING] });
     const waiting = await viewWhen(handle, ({ jobs }) =>
       [jobs[EMPLOYER], jobs[RECURRING]].some((job) => job?.state === 'registered'),
     );
@@ -107,36 +105,36 @@ describe('a fault of the registration', () => {
     const linked = await viewWhen(handle, ({ jobs }) => jobs[taken]?.state === 'completed');
     expect(linked.jobs[refused]?.state).toBe('failed');
     const call = refused === EMPLOYER ? 'employer result' : 'recurring result';
-    expect(scene.calls.count(userId, call)).toBe(0);
+    expect(world.calls.count(userId, call)).toBe(0);
   });
 
   it('fails the link when both jobs are refused, with cleanup', async () => {
-    scene.world.atomic.faults.add({ operation: REGISTER, times: 2, kind: { status: 422 } });
-    const { handle, userId } = await scene.start({ jobs: [EMPLOYER, RECURRING] });
-    const ending = await endingOf(scene, handle);
-    await expectFailed(scene, handle, ending, 'provider_rejected');
+    world.atomic.faults.add({ operation: REGISTER, times: 2, kind: { status: 422 } });
+    const { handle, userId } = await world.start({ jobs: [EMPLOYER, RECURRING] });
+    const ending = await endingOf(world, handle);
+    await expectFailed(world, handle, ending, 'provider_rejected');
     expect(ending.view.jobs).toMatchObject({
       [EMPLOYER]: { state: 'failed', error: { code: 'provider_rejected' } },
       [RECURRING]: { state: 'failed', error: { code: 'provider_rejected' } },
     });
-    expect(scene.calls.of(userId).slice(-2)).toEqual(['delete', 'remove item']);
+    expect(world.calls.of(userId).slice(-2)).toEqual(['delete', 'remove item']);
   });
 
   it('shows its error while Atomic is down, and fails with cleanup after 24 hours', async () => {
-    scene.world.atomic.faults.add({
+    world.atomic.faults.add({
       operation: REGISTER,
       times: 'always',
       when: 'after',
       kind: { status: 503, headers: { 'retry-after': '3600' } },
     });
-    const { handle } = await scene.start();
-    await scene.pass('22h');
+    const { handle } = await world.start();
+    await world.pass('22h');
     expect(await getLink(handle)).toMatchObject({
       state: 'registering',
       jobs: { [EMPLOYER]: { state: 'pending' } },
       error: { code: 'provider_unavailable', action: 'retry_later' },
     });
     // Each of those calls was taken, for all that was heard of it: the cleanup removes that too.
-    await expectFailed(scene, handle, await endingOf(scene, handle), 'provider_unavailable');
+    await expectFailed(world, handle, await endingOf(world, handle), 'provider_unavailable');
   });
 });

@@ -1,4 +1,5 @@
-import { EMPLOYER, getLink, RECURRING, viewWhen, webhook } from '../support/link-world';
+import { EMPLOYER, getLink, RECURRING, viewWhen, webhook } from '../support/link-calls';
+import { useWorld } from '../support/world';
 import { cancelled, expectUnlinked } from './support/ending';
 import {
   type FaultRow,
@@ -9,9 +10,8 @@ import {
   playFault,
   status,
 } from './support/fault-table';
-import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
 
-const server = useTimeSkippingServer();
+const world = useWorld({ skipsTime: true });
 const RESULT = 'GET employer-matches';
 
 const ROWS: FaultRow[] = [
@@ -30,13 +30,11 @@ const ROWS: FaultRow[] = [
 ];
 
 describe('a fault of the result', () => {
-  const scene = useLinkWorld(server);
-
-  it.each(named(ROWS))('is met: %s', (_, row) => playFault(scene, 'employer result', row));
+  it.each(named(ROWS))('is met: %s', (_, row) => playFault(world, 'employer result', row));
 
   it('fails one job and leaves the other alone', async () => {
-    scene.world.atomic.faults.add({ operation: RESULT, kind: { status: 400 } });
-    const { handle } = await scene.start({ jobs: [EMPLOYER, RECURRING] });
+    world.atomic.faults.add({ operation: RESULT, kind: { status: 400 } });
+    const { handle } = await world.start({ jobs: [EMPLOYER, RECURRING] });
     await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
     await webhook(handle, EMPLOYER);
     await webhook(handle, RECURRING);
@@ -45,12 +43,12 @@ describe('a fault of the result', () => {
       [EMPLOYER]: { state: 'failed', error: { code: 'provider_rejected' } },
       [RECURRING]: { state: 'completed' },
     });
-    await expectUnlinked(scene, handle, await cancelled(scene, handle));
+    await expectUnlinked(world, handle, await cancelled(world, handle));
   });
 
   it('completes a job that failed by a later webhook', async () => {
-    scene.world.atomic.faults.add({ operation: RESULT, kind: { status: 400 } });
-    const { handle } = await scene.start();
+    world.atomic.faults.add({ operation: RESULT, kind: { status: 400 } });
+    const { handle } = await world.start();
     await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
     await webhook(handle, EMPLOYER);
     await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'failed');
@@ -60,19 +58,19 @@ describe('a fault of the result', () => {
   });
 
   it('leaves a result that cannot be read for an hour to the poll', async () => {
-    const fault = scene.world.atomic.faults.add({
+    const fault = world.atomic.faults.add({
       operation: RESULT,
       times: 'always',
       kind: { status: 503, headers: { 'retry-after': '1200' } },
     });
-    const { handle } = await scene.start();
+    const { handle } = await world.start();
     await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
     await webhook(handle, EMPLOYER);
     await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'fetching');
-    await scene.pass('2h');
+    await world.pass('2h');
     expect((await getLink(handle)).state).toBe('waiting');
     fault.remove();
-    const view = await scene.viewLater(handle, ({ state }) => state === 'linked', '15m');
+    const view = await world.viewLater(handle, ({ state }) => state === 'linked', '15m');
     expect(view.jobs[EMPLOYER]).toMatchObject({ state: 'completed', via: 'poll' });
   });
 });

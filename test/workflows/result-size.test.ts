@@ -1,17 +1,15 @@
-import { EMPLOYER, getJob, viewWhen, webhook } from '../support/link-world';
+import { EMPLOYER, getJob, viewWhen, webhook } from '../support/link-calls';
+import { useWorld } from '../support/world';
 import { cancelled, expectUnlinked } from './support/ending';
-import { useLinkWorld, useTimeSkippingServer } from './support/use-link-world';
 
-const server = useTimeSkippingServer();
+const world = useWorld({ skipsTime: true });
 /** 1,000 KiB, as Atomic sends them. */
 const CAP_BYTES = 1_024_000;
 
 describe('result size', () => {
-  const scene = useLinkWorld(server);
-
   async function fetched(bytes: number) {
-    const { handle, userId } = await scene.start();
-    scene.world.atomic.setResultBytes(EMPLOYER, userId, bytes);
+    const { handle, userId } = await world.start();
+    world.atomic.setResultBytes(EMPLOYER, userId, bytes);
     await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
     await webhook(handle, EMPLOYER);
     const view = await viewWhen(handle, ({ state }) => state === 'linked');
@@ -23,7 +21,7 @@ describe('result size', () => {
     expect(job).toMatchObject({ state: 'completed' });
     const report = await getJob(handle, EMPLOYER);
     expect(Buffer.byteLength(JSON.stringify({ data: report?.result }))).toBe(CAP_BYTES);
-    await expectUnlinked(scene, handle, await cancelled(scene, handle));
+    await expectUnlinked(world, handle, await cancelled(world, handle));
   });
 
   it.each([CAP_BYTES + 1, 4_200_000])(
@@ -35,15 +33,15 @@ describe('result size', () => {
         error: { code: 'result_too_large', action: 'contact_support' },
       });
       expect(await getJob(handle, EMPLOYER)).not.toHaveProperty('result');
-      expect(scene.calls.count(userId, 'employer result')).toBe(1);
-      await scene.pass('2d');
-      expect(scene.calls.count(userId, 'employer result')).toBe(1);
+      expect(world.calls.count(userId, 'employer result')).toBe(1);
+      await world.pass('2d');
+      expect(world.calls.count(userId, 'employer result')).toBe(1);
     },
   );
 
   it('completes the job by a later webhook once the result fits', async () => {
     const { handle, userId } = await fetched(CAP_BYTES + 1);
-    scene.world.atomic.clearResult(EMPLOYER, userId);
+    world.atomic.clearResult(EMPLOYER, userId);
     await webhook(handle, EMPLOYER);
     const view = await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'completed');
     expect(view.jobs[EMPLOYER]).not.toHaveProperty('error');

@@ -3,12 +3,12 @@ import { ApplicationFailure } from '@temporalio/common';
 import { UPDATES } from '../../src/contract/names';
 import type { LinkView } from '../../src/contract/schemas';
 import type { WaitForJobAnswer } from '../../src/contract/workflow';
-import { EMPLOYER, getJob, getLink, type Handle, RECURRING, viewWhen, webhook } from '../support/link-world';
+import { EMPLOYER, getJob, getLink, type Handle, RECURRING, viewWhen, webhook } from '../support/link-calls';
+import { useWorld } from '../support/world';
 import { cancelled, endingOf, expectUnlinked } from './support/ending';
 import { addFault, hold } from './support/holding';
-import { useLinkWorld, useRealServer } from './support/use-link-world';
 
-const server = useRealServer();
+const world = useWorld();
 
 const runJob = (handle: Handle, job: string) =>
   handle.executeUpdate<LinkView, [unknown]>(UPDATES.runJob, { args: [{ job }] });
@@ -28,10 +28,8 @@ async function refusalOf(update: Promise<unknown>): Promise<string | null | unde
 }
 
 describe('updates', () => {
-  const scene = useLinkWorld(server);
-
   async function linked(jobs = [EMPLOYER]) {
-    const started = await scene.start({ jobs });
+    const started = await world.start({ jobs });
     await viewWhen(started.handle, (view) => jobs.every((job) => view.jobs[job]?.state === 'registered'));
     for (const job of jobs) await webhook(started.handle, job);
     await viewWhen(started.handle, ({ state }) => state === 'linked');
@@ -49,8 +47,8 @@ describe('updates', () => {
     expect((await viewWhen(handle, ({ state }) => state === 'linked')).jobs[RECURRING]?.state).toBe(
       'completed',
     );
-    expect(scene.calls.counts(userId)).toMatchObject({ register: 2, 'processor token': 1 });
-    await expectUnlinked(scene, handle, await cancelled(scene, handle));
+    expect(world.calls.counts(userId)).toMatchObject({ register: 2, 'processor token': 1 });
+    await expectUnlinked(world, handle, await cancelled(world, handle));
   });
 
   it('runs a job again, with the old result to be read until the new one is there', async () => {
@@ -67,8 +65,8 @@ describe('updates', () => {
   });
 
   it('joins a run under way, and never registers twice', async () => {
-    const held = hold(scene, 'register', 'after');
-    const { handle, userId } = await scene.start();
+    const held = hold(world, 'register', 'after');
+    const { handle, userId } = await world.start();
     await held.arrived(userId);
     await Promise.all([runJob(handle, EMPLOYER), runJob(handle, EMPLOYER)]);
     held.release();
@@ -76,13 +74,13 @@ describe('updates', () => {
     await runJob(handle, EMPLOYER);
     await webhook(handle, EMPLOYER);
     await viewWhen(handle, ({ state }) => state === 'linked');
-    expect(scene.world.atomic.ledger.effects('registration_stored', userId)).toHaveLength(1);
+    expect(world.atomic.ledger.effects('registration_stored', userId)).toHaveLength(1);
     expect(await getJob(handle, EMPLOYER)).toMatchObject({ run: 1 });
   });
 
   it('runs a job again that was refused', async () => {
-    addFault(scene, 'register', { kind: { status: 422 } });
-    const { handle } = await scene.start({ jobs: [EMPLOYER, RECURRING] });
+    addFault(world, 'register', { kind: { status: 422 } });
+    const { handle } = await world.start({ jobs: [EMPLOYER, RECURRING] });
     const { jobs } = await viewWhen(handle, (view) =>
       [EMPLOYER, RECURRING].every((job) => view.jobs[job]?.state !== 'pending'),
     );
@@ -93,7 +91,7 @@ describe('updates', () => {
   });
 
   it('answers everybody who waits for a job once it is settled', async () => {
-    const { handle } = await scene.start();
+    const { handle } = await world.start();
     const waits = [waitForJob(handle, EMPLOYER), waitForJob(handle, EMPLOYER)];
     await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
     await webhook(handle, EMPLOYER);
@@ -110,13 +108,13 @@ describe('updates', () => {
     async (update) => {
       const { handle, userId } = await linked();
       expect(await refusalOf(handle.executeUpdate(update))).toBe('not_needed');
-      expect(scene.calls.counts(userId)).not.toHaveProperty(['link token']);
-      expect(scene.calls.counts(userId)).not.toHaveProperty(['item']);
+      expect(world.calls.counts(userId)).not.toHaveProperty(['link token']);
+      expect(world.calls.counts(userId)).not.toHaveProperty(['item']);
     },
   );
 
   it('refuses every update whilst unlinking, and changes nothing', async () => {
-    const held = hold(scene, 'delete');
+    const held = hold(world, 'delete');
     const { handle, userId } = await linked();
     await handle.cancel();
     await held.arrived(userId);
@@ -128,13 +126,13 @@ describe('updates', () => {
     expect(await refusalOf(handle.executeUpdate(UPDATES.confirmRepair))).toBe('not_linked');
     expect(await getLink(handle)).toEqual(before);
     held.release();
-    await expectUnlinked(scene, handle, await endingOf(scene, handle));
-    expect(scene.calls.count(userId, 'register')).toBe(1);
+    await expectUnlinked(world, handle, await endingOf(world, handle));
+    expect(world.calls.count(userId, 'register')).toBe(1);
   });
 
   it('takes no update once the link has ended', async () => {
     const { handle } = await linked();
-    await cancelled(scene, handle);
+    await cancelled(world, handle);
     await expect(runJob(handle, EMPLOYER)).rejects.toThrow(WorkflowNotFoundError);
   });
 });

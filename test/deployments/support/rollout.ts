@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { isGrpcServiceError } from '@temporalio/client';
@@ -9,17 +9,11 @@ import type { LinkView } from '../../../src/contract/schemas';
 import { failureConverterPath } from '../../../src/encryption/data-converter';
 import { workerSchema } from '../../../src/settings/schemas';
 import { type RunningWorker, startWorker } from '../../../src/worker/start-worker';
-import {
-  EMPLOYER,
-  getLink,
-  type Handle,
-  type LinkWorld,
-  RECURRING,
-  startLinkWorld,
-  webhook,
-} from '../../support/link-world';
+import { newEncryptionKey } from '../../support/ground';
+import { EMPLOYER, getLink, type Handle, RECURRING, webhook } from '../../support/link-calls';
 import { realServer } from '../../support/temporal';
 import { workflowBundle } from '../../support/workflow-bundle';
+import { startWorld, type World } from '../../support/world';
 
 const run = promisify(execFile);
 const PATIENCE_MS = 40_000;
@@ -29,7 +23,7 @@ export type Code = 'present' | 'next';
 
 /** A deployment of the service, whose builds are workers in this process. */
 export interface Rollout {
-  world: LinkWorld;
+  world: World;
   /** Starts a worker of a build; without a build id, one without versioning. Resolves once Temporal knows it. */
   deploy(buildId: string | undefined, code?: Code): Promise<RunningWorker>;
   /** As an operator does: with the Temporal CLI. */
@@ -40,14 +34,11 @@ export interface Rollout {
 }
 
 export async function startRollout(): Promise<Rollout> {
-  const { address, namespace, cliPath } = await realServer();
-  const encryptionKeys = `test:${randomBytes(32).toString('base64')}`;
-  const world = await startLinkWorld({
-    namespace,
-    encryptionKeys,
-    worker: 'none',
-    providerTimeoutMs: PATIENCE_MS,
-  });
+  const { cliPath } = await realServer();
+  const encryptionKeys = newEncryptionKey('test');
+  const world = await startWorld({ encryptionKeys, worker: 'none', providerTimeoutMs: PATIENCE_MS });
+  const { temporal, nativeConnection, credentials, keyRing, providers, taskQueue } = world;
+  const { address, namespace } = temporal;
   const name = `links-${randomUUID()}`;
   const workers: RunningWorker[] = [];
 
@@ -94,18 +85,18 @@ export async function startRollout(): Promise<Rollout> {
     async deploy(buildId, code = 'present') {
       const { work } = workerSchema.read({
         ENCRYPTION_KEYS: encryptionKeys,
-        PLAID_CLIENT_ID: 'client',
-        PLAID_SECRET: 'plaid-secret',
-        ATOMIC_API_KEY: 'atomic-key',
-        ATOMIC_API_SECRET: 'atomic-secret',
+        PLAID_CLIENT_ID: credentials.clientId,
+        PLAID_SECRET: credentials.secret,
+        ATOMIC_API_KEY: credentials.apiKey,
+        ATOMIC_API_SECRET: credentials.apiSecret,
         ...(buildId !== undefined && { TEMPORAL_DEPLOYMENT_NAME: name, TEMPORAL_WORKER_BUILD_ID: buildId }),
       });
       const worker = await startWorker({
-        connection: world.nativeConnection,
+        connection: nativeConnection,
         namespace,
-        taskQueue: world.taskQueue,
-        keyRing: world.keyRing,
-        ...world.providers,
+        taskQueue,
+        keyRing,
+        ...providers,
         work,
         interceptor: () => ({}),
         logger: pino({ level: 'silent' }),

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { SEARCH_ATTRIBUTES } from '../../../src/contract/names';
 import type { LinkState } from '../../../src/contract/states';
-import { LinkClient } from '../../../src/link-client/link-client';
-import { EMPLOYER, type LinkWorld, startLinkWorld } from '../../support/link-world';
-import { useSdkLog } from '../../support/sdk-log';
+import { EMPLOYER } from '../../support/link-calls';
+import { useWorld, type World } from '../../support/world';
 import { atOnce } from './at-once';
 import { doneAgainWithoutReason } from './done-again';
 
@@ -17,24 +16,12 @@ const FETCH = 'GET employer-matches';
  * is done again without a reason.
  */
 export function linksACrowd(title: string, count: number): void {
-  let world: LinkWorld;
-  let links: LinkClient;
-
-  useSdkLog();
-  beforeAll(async () => {
-    // Providers that answer late on a busy machine would be asked again, as they have to be.
-    world = await startLinkWorld({ providerTimeoutMs: 30_000, maxCachedWorkflows: count });
-    const { client, keyRing, taskQueue } = world;
-    links = new LinkClient({ client, keyRing, taskQueue, callTimeoutMs: 60_000 });
-  });
-
-  afterAll(async () => {
-    await links?.close();
-    await world?.close();
-  });
+  // Providers that answer late on a busy machine would be asked again, as they have to be.
+  const world = useWorld({ providerTimeoutMs: 30_000, maxCachedWorkflows: count });
 
   it(title, async () => {
     const { plaid, atomic } = world;
+    const links = world.linkClient();
     atomic.setResultBy(EMPLOYER, undefined, ({ userId }) => [{ employerOf: userId }]);
     const crowd = randomUUID();
     const users = Array.from({ length: count }, (_, index) => `${crowd}-${index + 1}`);
@@ -74,7 +61,7 @@ export function linksACrowd(title: string, count: number): void {
 }
 
 /** Reads would only stand in line behind the thousand tasks. */
-async function allFetched(world: LinkWorld, count: number): Promise<void> {
+async function allFetched(world: World, count: number): Promise<void> {
   const fetched = new Set<string | undefined>();
   await world.atomic.ledger.waitFor(
     (entry) => {
@@ -87,7 +74,7 @@ async function allFetched(world: LinkWorld, count: number): Promise<void> {
 }
 
 /** As an operator finds them; visibility follows the links by a moment. */
-async function allIn(world: LinkWorld, state: LinkState, count: number): Promise<void> {
+async function allIn(world: World, state: LinkState, count: number): Promise<void> {
   const query = `TaskQueue = '${world.taskQueue}' AND ${SEARCH_ATTRIBUTES.linkState} = '${state}'`;
   for (const endMs = Date.now() + 60_000; ; ) {
     const found = await world.client.workflow.count(query);

@@ -1,5 +1,5 @@
 import { workflowIdOf } from '../../../src/contract/names';
-import type { LinkWorld } from '../../support/link-world';
+import type { World } from '../../support/world';
 
 /** Steps that have an effect. The others may be repeated. */
 const STEPS: Readonly<Record<string, string>> = {
@@ -12,7 +12,7 @@ const STEPS: Readonly<Record<string, string>> = {
  * promises: an attempt whose outcome was lost is made again.
  */
 export async function doneAgainWithoutReason(
-  world: Pick<LinkWorld, 'client' | 'plaid' | 'atomic'>,
+  world: Pick<World, 'client' | 'plaid' | 'atomic'>,
   users: readonly string[],
   runsOf: (userId: string) => number = () => 1,
 ): Promise<string[]> {
@@ -38,7 +38,7 @@ export async function doneAgainWithoutReason(
 
 /** Failed attempts at a step that the history tells of. */
 export async function failures(
-  { client }: Pick<LinkWorld, 'client'>,
+  { client }: Pick<World, 'client'>,
   userId: string,
   step: string,
 ): Promise<number> {

@@ -1,125 +1,56 @@
 import type { LinkSummary, LinkView } from '../../../src/contract/schemas';
 import type { LinkGateway } from '../../../src/http/api/deps';
 
-export type Method = keyof LinkGateway;
+type Method = keyof LinkGateway;
+
+const ANSWERS: LinkGateway = {
+  start: async ({ userId }) => ({ link: linkView({ userId }), created: true }),
+  get: async (userId) => linkView({ userId }),
+  hasOpenLink: async () => false,
+  list: async () => ({ links: [linkSummary()] }),
+  runJob: async (userId) => linkView({ userId }),
+  waitForJob: async (_, job) => ({ job, state: 'pending' }),
+  unlink: async (userId) => linkView({ userId, state: 'unlinking' }),
+  eraseUser: async (userId) => ({ userId, erased: false }),
+  createRepairLinkToken: async () => ({
+    linkToken: 'link-sandbox-update',
+    expiration: '2030-01-01T00:30:00Z',
+  }),
+  chooseAccount: async (userId, accountId) => linkView({ userId, accountId }),
+  confirmRepair: async (userId) => ({ link: linkView({ userId }), alreadyRepaired: false }),
+  signalAtomicWebhook: async () => 'delivered',
+  signalPlaidWebhook: async () => 'delivered',
+  checkReachable: async () => undefined,
+};
 
 /** Stands in for LinkClient: answers as scripted, method by method, and remembers what it was asked. */
-export class ScriptedLinks implements LinkGateway {
+export class ScriptedLinks {
   readonly calls: { method: Method; args: unknown[] }[] = [];
+  readonly gateway: LinkGateway = new Proxy(ANSWERS, {
+    get:
+      (answers, method: Method) =>
+      (...args: unknown[]) => {
+        this.calls.push({ method, args });
+        return Reflect.apply(this.#script[method] ?? answers[method], undefined, args);
+      },
+  });
   #script: Partial<LinkGateway> = {};
 
   /** Replaces the answers of the named methods. */
-  script(answers: Partial<LinkGateway>): this {
+  script(answers: Partial<LinkGateway>): void {
     this.#script = { ...this.#script, ...answers };
-    return this;
   }
 
   /** Makes every method fail the same way. */
-  failWith(makeError: () => Error): this {
+  failWith(makeError: () => Error): void {
     const fail = async () => {
       throw makeError();
     };
-    return this.script({
-      start: fail,
-      get: fail,
-      hasOpenLink: fail,
-      chooseAccount: fail,
-      eraseUser: fail,
-      list: fail,
-      runJob: fail,
-      waitForJob: fail,
-      unlink: fail,
-      createRepairLinkToken: fail,
-      confirmRepair: fail,
-      signalAtomicWebhook: fail,
-      signalPlaidWebhook: fail,
-      checkReachable: fail,
-    });
+    this.script(Object.fromEntries(Object.keys(ANSWERS).map((method) => [method, fail])));
   }
 
   callsOf(method: Method): unknown[][] {
     return this.calls.filter((call) => call.method === method).map((call) => call.args);
-  }
-
-  async start(...args: Parameters<LinkGateway['start']>) {
-    this.#note('start', args);
-    return this.#script.start?.(...args) ?? { link: linkView({ userId: args[0].userId }), created: true };
-  }
-
-  async get(...args: Parameters<LinkGateway['get']>) {
-    this.#note('get', args);
-    return this.#script.get?.(...args) ?? linkView({ userId: args[0] });
-  }
-
-  async hasOpenLink(...args: Parameters<LinkGateway['hasOpenLink']>) {
-    this.#note('hasOpenLink', args);
-    return this.#script.hasOpenLink?.(...args) ?? false;
-  }
-
-  async chooseAccount(...args: Parameters<LinkGateway['chooseAccount']>) {
-    this.#note('chooseAccount', args);
-    return this.#script.chooseAccount?.(...args) ?? linkView({ userId: args[0], accountId: args[1] });
-  }
-
-  async eraseUser(...args: Parameters<LinkGateway['eraseUser']>) {
-    this.#note('eraseUser', args);
-    return this.#script.eraseUser?.(...args) ?? { userId: args[0], erased: false };
-  }
-
-  async list(...args: Parameters<LinkGateway['list']>) {
-    this.#note('list', args);
-    return this.#script.list?.(...args) ?? { links: [linkSummary()] };
-  }
-
-  async runJob(...args: Parameters<LinkGateway['runJob']>) {
-    this.#note('runJob', args);
-    return this.#script.runJob?.(...args) ?? linkView({ userId: args[0] });
-  }
-
-  async waitForJob(...args: Parameters<LinkGateway['waitForJob']>) {
-    this.#note('waitForJob', args);
-    return this.#script.waitForJob?.(...args) ?? { job: args[1], state: 'pending' as const };
-  }
-
-  async unlink(...args: Parameters<LinkGateway['unlink']>) {
-    this.#note('unlink', args);
-    return this.#script.unlink?.(...args) ?? linkView({ userId: args[0], state: 'unlinking' });
-  }
-
-  async createRepairLinkToken(...args: Parameters<LinkGateway['createRepairLinkToken']>) {
-    this.#note('createRepairLinkToken', args);
-    return (
-      this.#script.createRepairLinkToken?.(...args) ?? {
-        linkToken: 'link-sandbox-update',
-        expiration: '2030-01-01T00:30:00Z',
-      }
-    );
-  }
-
-  async confirmRepair(...args: Parameters<LinkGateway['confirmRepair']>) {
-    this.#note('confirmRepair', args);
-    return (
-      this.#script.confirmRepair?.(...args) ?? { link: linkView({ userId: args[0] }), alreadyRepaired: false }
-    );
-  }
-
-  async signalAtomicWebhook(...args: Parameters<LinkGateway['signalAtomicWebhook']>) {
-    this.#note('signalAtomicWebhook', args);
-    return this.#script.signalAtomicWebhook?.(...args) ?? ('delivered' as const);
-  }
-
-  async signalPlaidWebhook(...args: Parameters<LinkGateway['signalPlaidWebhook']>) {
-    this.#note('signalPlaidWebhook', args);
-    return this.#script.signalPlaidWebhook?.(...args) ?? ('delivered' as const);
-  }
-
-  async checkReachable() {
-    this.#note('checkReachable', []);
-    return this.#script.checkReachable?.();
-  }
-
-  #note(method: Method, args: unknown[]): void {
-    this.calls.push({ method, args });
   }
 }
 

@@ -29,7 +29,7 @@ export function testApp(overrides: Partial<AppDeps> = {}): TestApp {
   const logLines: Record<string, unknown>[] = [];
   const app = createApp({
     plaidEnvironment: 'sandbox',
-    links,
+    links: links.gateway,
     createLinkToken: async () => ({ linkToken: 'link-sandbox-new', expiration: '2030-01-01T04:00:00Z' }),
     publicUrl: 'https://links.example.com',
     apiKeys: () => [{ name: 'backend', key: API_KEY }],

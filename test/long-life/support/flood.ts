@@ -1,14 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { Client } from '@temporalio/client';
 import { SIGNALS, workflowIdOf } from '../../../src/contract/names';
-import { createDataConverter } from '../../../src/encryption/data-converter';
-import { parseKeyRing } from '../../../src/encryption/key-ring';
-import { LinkClient } from '../../../src/link-client/link-client';
-import { connectTemporal } from '../../../src/temporal/connection';
-import { EMPLOYER } from '../../support/link-world';
-import { type Service, startService } from '../../support/service';
-import { historiesOf } from './run-chain';
-import { startShortHistoryServer } from './short-history-server';
+import { EMPLOYER } from '../../support/link-calls';
+import { historiesOf } from '../../support/run-chain';
+import { useService } from '../../support/service';
 
 /** In flight at once: more than a link takes while its worker replays it. */
 const LANES = 20;
@@ -21,39 +15,11 @@ export function takesAFlood(
   title: string,
   { webhooks: count, historyEvents }: { webhooks: number; historyEvents?: number },
 ): void {
-  let server: { address: string; stop(): Promise<void> } | undefined;
-  let service: Service;
-  let client: Client;
-  let links: LinkClient;
-
-  beforeAll(async () => {
-    if (historyEvents !== undefined) server = await startShortHistoryServer(historyEvents);
-    service = await startService({
-      ...(server && { temporal: { address: server.address, namespace: 'default' } }),
-    });
-    const { address, namespace } = service.temporal;
-    const keyRing = parseKeyRing(service.env.ENCRYPTION_KEYS ?? '');
-    const connection = await connectTemporal({
-      connectConfig: { connectionOptions: { address } },
-      lazy: false,
-    });
-    client = new Client({
-      connection,
-      namespace,
-      dataConverter: createDataConverter({ keyRing, namespace }),
-    });
-    links = new LinkClient({ client, keyRing, taskQueue: service.taskQueue, callTimeoutMs: 60_000 });
-  });
-
-  afterAll(async () => {
-    await links?.close();
-    await client?.connection.close();
-    await service?.close();
-    await server?.stop();
-  });
+  const service = useService(historyEvents === undefined ? {} : { historyEvents });
 
   it(title, async () => {
-    const { call, atomic, worker } = service;
+    const { call, atomic, worker, client } = service;
+    const links = service.linkClient();
     const { userId } = await service.link({ jobs: [EMPLOYER] });
     expect((await call.job(userId, EMPLOYER, 60)).job().state).toBe('completed');
     const { runId: firstExecutionRunId } = (await call.get(userId)).link();
@@ -82,10 +48,7 @@ export function takesAFlood(
     expect(atomic.ledger.effects('registration_stored', userId).length).toBeGreaterThanOrEqual(2);
     expect((await call.unlink(userId, 60)).link().state).toBe('unlinked');
     expect(service.leftovers(userId)).toEqual([]);
-    const histories = await historiesOf(
-      { client },
-      { workflowId: workflowIdOf(userId), firstExecutionRunId },
-    );
+    const histories = await historiesOf(service, { workflowId: workflowIdOf(userId), firstExecutionRunId });
     const events = histories.map(({ length }) => length);
     process.stderr.write(`${count} signals: ${histories.length} runs of ${events.join(', ')} events\n`);
     expect(histories.length).toBeGreaterThan(1);

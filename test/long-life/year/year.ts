@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, type Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { type NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../../../activities';
 import { UPDATES } from '../../../src/contract/names';
 import { createDataConverter } from '../../../src/encryption/data-converter';
@@ -10,20 +10,11 @@ import { parseKeyRing } from '../../../src/encryption/key-ring';
 import { SealingKeys } from '../../../src/encryption/sealing-keys';
 import { createTokenOpener } from '../../../src/encryption/token-sealer';
 import { atOnce } from '../../faults/support/at-once';
-import {
-  EMPLOYER,
-  getJob,
-  getLink,
-  type Handle,
-  type LinkWorld,
-  plaidWebhook,
-  startLinkWorld,
-  webhook,
-} from '../../support/link-world';
+import { EMPLOYER, getJob, getLink, type Handle, plaidWebhook, webhook } from '../../support/link-calls';
 import { markdownTable } from '../../support/markdown-table';
-import { connectToSkipTime } from '../../support/time-skipping-server';
+import { type HistoryEvent, historiesOf } from '../../support/run-chain';
 import { within } from '../../support/within';
-import { type HistoryEvent, historiesOf } from '../support/run-chain';
+import { startWorld, type World } from '../../support/world';
 import { makeBuilds } from './builds';
 
 /** What a month may leave in a history: a job, a repair, its days. */
@@ -95,26 +86,22 @@ export async function liveAYear(options: {
   mostEvents: number;
   log: (line: string) => void;
 }): Promise<Year> {
-  const { address } = options;
-  const connection = await connectToSkipTime(address);
-  const nativeConnection = await NativeConnection.connect({ address });
-  const world = await startLinkWorld({
-    connections: { connection, nativeConnection },
+  const world = await startWorld({
+    address: options.address,
+    skipsTime: true,
     worker: 'none',
     providerTimeoutMs: 30_000,
     encryptionKeys: `${K1}`,
   });
   try {
-    return await new YearOfLinks(world, connection, nativeConnection, await makeBuilds()).live(options);
+    return await new YearOfLinks(world, await makeBuilds()).live(options);
   } finally {
     await world.close();
-    await nativeConnection.close();
-    await connection.close();
   }
 }
 
 class YearOfLinks {
-  readonly #world: LinkWorld;
+  readonly #world: World;
   readonly #connection: Connection;
   readonly #nativeConnection: NativeConnection;
   readonly #builds: readonly { code: string }[];
@@ -122,15 +109,10 @@ class YearOfLinks {
   #deployed = { build: 0, keys: `${K1}` };
   #stopWorker: () => Promise<void> = async () => undefined;
 
-  constructor(
-    world: LinkWorld,
-    connection: Connection,
-    nativeConnection: NativeConnection,
-    builds: readonly { code: string }[],
-  ) {
+  constructor(world: World, builds: readonly { code: string }[]) {
     this.#world = world;
-    this.#connection = connection;
-    this.#nativeConnection = nativeConnection;
+    this.#connection = world.temporal.connection;
+    this.#nativeConnection = world.nativeConnection;
     this.#builds = builds;
   }
 

@@ -1,8 +1,6 @@
 import { z } from 'zod';
-import { type Service, type ServiceOptions, startService } from '../../support/service';
+import type { Service } from '../../support/service';
 import type { Environment } from '../../support/service-process';
-import { serviceBuild } from '../../support/temporal';
-import { type CommandAnswer, runCommand } from './run-command';
 
 /** After the fault, on a machine however busy. */
 const NAMED_WITHIN_MS = 60_000;
@@ -50,28 +48,13 @@ export interface Measured {
 /** Somebody who knows the two commands alone, with a service whose faults they are to find. */
 export class OnCall {
   readonly service: Service;
-  readonly #build: string;
 
-  private constructor(service: Service, build: string) {
+  constructor(service: Service) {
     this.service = service;
-    this.#build = build;
-  }
-
-  static async start(options: ServiceOptions = {}): Promise<OnCall> {
-    const service = await startService({
-      plaid: { userOfWebhookUrl: (url) => /\/webhooks\/plaid\/([^/]+)$/.exec(url)?.[1] },
-      ...options,
-    });
-    return new OnCall(service, await serviceBuild());
-  }
-
-  run(name: 'links' | 'doctor', args: readonly string[], env: Environment = {}): Promise<CommandAnswer> {
-    const { folder, env: own } = this.service;
-    return runCommand({ build: this.#build, folder, env: { ...own, ...env } }, name, args);
   }
 
   async doctor(env: Environment = {}) {
-    const answer = await this.run('doctor', ['--json'], env);
+    const answer = await this.service.run('doctor', ['--json'], env);
     const { checks } = reportSchema.parse(answer.json());
     return { seconds: answer.seconds, checks };
   }
@@ -80,7 +63,7 @@ export class OnCall {
   async stuck(userId: string, code: unknown, env: Environment = {}): Promise<{ row: Row; seconds: number }> {
     const endMs = Date.now() + NAMED_WITHIN_MS;
     for (;;) {
-      const answer = await this.run('links', ['stuck', '--json'], env);
+      const answer = await this.service.run('links', ['stuck', '--json'], env);
       const row = stuckSchema.parse(answer.json()).links.find((link) => link.userId === userId);
       if (row !== undefined && row.code === code) return { row, seconds: answer.seconds };
       if (Date.now() > endMs) throw new Error(`${userId} is not stuck by ${code}: ${answer.stdout}`);
@@ -103,7 +86,7 @@ export class OnCall {
     await mend();
     const [, words] = /^npm run links -- (.*)$/.exec(row.command) ?? [];
     if (words !== undefined) {
-      const answer = await this.run('links', words.split(' '), env);
+      const answer = await this.service.run('links', words.split(' '), env);
       expect([answer.code, answer.stderr]).toEqual([0, '']);
     }
     await repaired();

@@ -1,14 +1,14 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Service, startService } from '../../support/service';
+import { newEncryptionKey } from '../../support/ground';
+import { useService } from '../../support/service';
 import type { Environment, ServiceProcess } from '../../support/service-process';
 import { Load } from './load';
 
 const JOB = 'employer-classification';
-const makeKey = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
-const [k1, k2] = [makeKey('k1'), makeKey('k2')];
+const [k1, k2] = [newEncryptionKey('k1'), newEncryptionKey('k2')];
 const apiKeys = { a: randomUUID(), b: randomUUID(), c: randomUUID() };
 const webhookSecrets = { a: randomUUID(), b: randomUUID(), c: randomUUID() };
 
@@ -17,24 +17,20 @@ const webhookSecrets = { a: randomUUID(), b: randomUUID(), c: randomUUID() };
  * and go, and `cycles` of them get through before each change.
  */
 export function rotatesUnderLoad({ users, cycles }: { users: number; cycles: number }): void {
-  let service: Service;
   let load: Load;
+  afterAll(() => load.stop());
+  const service = useService({
+    encryptionKeys: k1,
+    env: { API_KEYS: apiKeys.a },
+    atomic: { webhookSecret: webhookSecrets.a },
+  });
   /** The instances that serve now. */
   let api: ServiceProcess;
   let worker: ServiceProcess;
 
   beforeAll(async () => {
-    service = await startService({
-      env: { ENCRYPTION_KEYS: k1, API_KEYS: apiKeys.a },
-      atomic: { webhookSecret: webhookSecrets.a },
-    });
     ({ api, worker } = service);
     load = new Load(service, { users });
-  });
-
-  afterAll(async () => {
-    await load.stop();
-    await service.close();
   });
 
   /** Replaces API and worker, one by one, as a rolling deployment does: the new one is ready before the old one is told to go. */

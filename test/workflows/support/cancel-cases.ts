@@ -1,10 +1,11 @@
 import { UPDATES } from '../../../src/contract/names';
 import type { LinkView } from '../../../src/contract/schemas';
 import type { LinkSettings } from '../../../src/contract/workflow';
-import { EMPLOYER, plaidWebhook, RECURRING, REPLY_KEY, viewWhen, webhook } from '../../support/link-world';
-import type { Call } from './call-log';
-import { addFault, type Held, hold, providerOf } from './holding';
-import type { LinkScene, Started } from './use-link-world';
+import type { Fault, FaultKind } from '../../../src/simulators';
+import type { Call } from '../../support/call-log';
+import { EMPLOYER, plaidWebhook, RECURRING, REPLY_KEY, viewWhen, webhook } from '../../support/link-calls';
+import type { Started, World } from '../../support/world';
+import { addFault, hold, providerOf } from './holding';
 
 /** A link that has come to the point where it is to be cancelled. */
 export interface Point {
@@ -19,65 +20,102 @@ export interface Point {
 
 export interface CancelCase {
   settings?: Partial<LinkSettings>;
-  arrive(scene: LinkScene): Promise<Point>;
+  arrive(world: World): Promise<Point>;
 }
 
 /** Whatever has to be waited for: the delay is far longer than the test. */
 const LATER_SECONDS = 1_800;
 const DAY_MS = 24 * 3_600_000;
 
-async function heldAt(scene: LinkScene, held: Held, begin?: Promise<Point>): Promise<Point> {
-  const point = begin ? await begin : { started: await scene.start() };
-  await held.arrived(point.started.userId);
-  return { ...point, release: held.release };
+type Begin = (world: World) => Promise<Point>;
+
+const begun: Begin = async (world) => ({ started: await world.start() });
+
+/** Comes to a call that is on its way, before or after it has had its effect. */
+function held(call: Call, when: 'before' | 'after' = 'before', begin = begun): CancelCase {
+  return {
+    async arrive(world) {
+      const { arrived, release } = hold(world, call, when);
+      const point = await begin(world);
+      await arrived(point.started.userId);
+      return { ...point, release };
+    },
+  };
 }
 
-async function waiting(scene: LinkScene): Promise<Point> {
-  const started = await scene.start();
+/** Comes to a step's wait for its next attempt. */
+function struck(
+  call: Call,
+  begin = begun,
+  fault: Omit<Fault, 'operation'> = { when: 'after', kind: unavailableFor(LATER_SECONDS) },
+): CancelCase {
+  return {
+    async arrive(world) {
+      const struckBy = addFault(world, call, fault);
+      const point = await begin(world);
+      await providerOf(world, call).ledger.waitFor(() => struckBy.hits === 1);
+      await backingOff(point.started);
+      return point;
+    },
+  };
+}
+
+function unavailableFor(seconds: number): FaultKind {
+  return { status: 503, headers: { 'retry-after': String(seconds) } };
+}
+
+async function waiting(world: World): Promise<Point> {
+  const started = await world.start();
   await viewWhen(started.handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'registered');
   return { started };
 }
 
-async function notified(scene: LinkScene): Promise<Point> {
-  const point = await waiting(scene);
+async function notified(world: World): Promise<Point> {
+  const point = await waiting(world);
   await webhook(point.started.handle, EMPLOYER);
   return point;
 }
 
-async function linked(scene: LinkScene): Promise<Point> {
-  const point = await notified(scene);
+async function linked(world: World): Promise<Point> {
+  const point = await notified(world);
   await viewWhen(point.started.handle, ({ state }) => state === 'linked');
   return point;
 }
 
-async function needingAttention(scene: LinkScene): Promise<Point> {
-  addFault(scene, 'accounts', { kind: { plaidError: 'ITEM_LOGIN_REQUIRED' } });
-  const started = await scene.start();
+async function needingAttention(world: World): Promise<Point> {
+  addFault(world, 'accounts', { kind: { plaidError: 'ITEM_LOGIN_REQUIRED' } });
+  const started = await world.start();
   await viewWhen(started.handle, ({ state }) => state === 'needs_attention');
   return { started };
 }
 
-async function accountRevoked(begin: Promise<Point>): Promise<Point> {
-  const point = await begin;
-  const { handle, itemId, accountId } = point.started;
-  await plaidWebhook(handle, { kind: 'account_revoked', itemId, accountId });
-  return point;
-}
+const accountRevoked =
+  (begin: Begin): Begin =>
+  async (world) => {
+    const point = await begin(world);
+    const { handle, itemId, accountId } = point.started;
+    await plaidWebhook(handle, { kind: 'account_revoked', itemId, accountId });
+    return point;
+  };
 
 /** A first cancel: what follows it is the cleanup, which another cancel must not disturb. */
-async function cancelledOnce(begin: Promise<Point>): Promise<Point> {
-  const point = await begin;
-  await point.started.handle.cancel();
-  return point;
-}
+const cancelledOnce =
+  (begin: Begin): Begin =>
+  async (world) => {
+    const point = await begin(world);
+    await point.started.handle.cancel();
+    return point;
+  };
 
-async function updating(begin: Promise<Point>, update: string, args?: unknown): Promise<Point> {
-  const point = await begin;
-  const { handle } = point.started;
-  const pending =
-    args === undefined ? handle.executeUpdate(update) : handle.executeUpdate(update, { args: [args] });
-  return { ...point, pending };
-}
+const updating =
+  (begin: Begin, update: string, arg?: unknown): Begin =>
+  async (world) => {
+    const point = await begin(world);
+    const { handle } = point.started;
+    const pending =
+      arg === undefined ? handle.executeUpdate(update) : handle.executeUpdate(update, { args: [arg] });
+    return { ...point, pending };
+  };
 
 /** Waits until no step of the run is under way: what it waits for is a timer, or somebody. */
 function asleep(started: Started): Promise<void> {
@@ -105,176 +143,88 @@ async function describedWhen(
   throw new Error('The run did not come to that.');
 }
 
-/** Comes to a step's wait for its next attempt. */
-async function struck(
-  scene: LinkScene,
-  call: Call,
-  begin: () => Promise<Point>,
-  retryAfterSeconds = LATER_SECONDS,
-): Promise<Point> {
-  const kind = { status: 503, headers: { 'retry-after': String(retryAfterSeconds) } };
-  const fault = addFault(scene, call, { when: 'after', kind });
-  const point = await begin();
-  await providerOf(scene.world, call).ledger.waitFor(() => fault.hits === 1);
-  await backingOff(point.started);
-  return point;
-}
+const asksForLinkToken = updating(needingAttention, UPDATES.createRepairLinkToken, REPLY_KEY);
 
 export const CANCEL_CASES = {
   'before its first task': {
     // A cancel ends the delay.
-    arrive: async (scene) => ({ started: await scene.start({ startDelayMs: 10_000 }), calls: [] }),
+    arrive: async (world) => ({ started: await world.start({ startDelayMs: 10_000 }), calls: [] }),
   },
-  'exchange under way': {
-    arrive: (scene) => heldAt(scene, hold(scene, 'exchange')),
-  },
-  'exchange taken, its answer under way': {
-    arrive: (scene) => heldAt(scene, hold(scene, 'exchange', 'after')),
-  },
-  'exchange waiting for its next attempt': {
-    async arrive(scene) {
-      const fault = addFault(scene, 'exchange', { kind: { plaidError: 'INSTITUTION_DOWN' } });
-      const started = await scene.start();
-      await scene.world.plaid.ledger.waitFor(() => fault.hits === 1);
-      await backingOff(started);
-      return { started };
-    },
-  },
-  'accounts under way': {
-    arrive: (scene) => heldAt(scene, hold(scene, 'accounts')),
-  },
-  'processor token taken, its answer under way': {
-    arrive: (scene) => heldAt(scene, hold(scene, 'processor token', 'after')),
-  },
-  'processor token waiting for its next attempt': {
-    arrive: (scene) => struck(scene, 'accounts', async () => ({ started: await scene.start() })),
-  },
-  'exchange that may have been taken waiting for its next attempt': {
-    async arrive(scene) {
-      const fault = addFault(scene, 'exchange', { kind: 'reset-before' });
-      const started = await scene.start();
-      await scene.world.plaid.ledger.waitFor(() => fault.hits === 1);
-      await backingOff(started);
-      return { started };
-    },
-  },
-  'processor token waiting for an operator': {
-    async arrive(scene) {
-      const kind = { plaidError: 'INVALID_API_KEYS' };
-      const fault = addFault(scene, 'accounts', { times: 'always', kind });
-      const started = await scene.start();
-      await scene.world.plaid.ledger.waitFor(() => fault.hits === 1);
-      await backingOff(started);
-      return { started };
-    },
-  },
-  'history asked for': {
-    settings: { waitForHistoryMs: DAY_MS },
-    arrive: (scene) => heldAt(scene, hold(scene, 'item')),
-  },
+  'exchange under way': held('exchange'),
+  'exchange taken, its answer under way': held('exchange', 'after'),
+  'exchange waiting for its next attempt': struck('exchange', begun, {
+    kind: { plaidError: 'INSTITUTION_DOWN' },
+  }),
+  'accounts under way': held('accounts'),
+  'processor token taken, its answer under way': held('processor token', 'after'),
+  'processor token waiting for its next attempt': struck('accounts'),
+  'exchange that may have been taken waiting for its next attempt': struck('exchange', begun, {
+    kind: 'reset-before',
+  }),
+  'processor token waiting for an operator': struck('accounts', begun, {
+    times: 'always',
+    kind: { plaidError: 'INVALID_API_KEYS' },
+  }),
+  'history asked for': { settings: { waitForHistoryMs: DAY_MS }, ...held('item') },
   'history awaited': {
     settings: { waitForHistoryMs: DAY_MS },
-    async arrive(scene) {
-      const started = await scene.start();
-      await scene.world.plaid.ledger.waitForRequest('/item/get', {
-        userId: started.userId,
-        outcome: 'answered',
-      });
+    async arrive(world) {
+      const started = await world.start();
+      await world.plaid.ledger.waitForRequest('/item/get', { userId: started.userId, outcome: 'answered' });
       await asleep(started);
       return { started };
     },
   },
-  'registration under way': {
-    arrive: (scene) => heldAt(scene, hold(scene, 'register')),
-  },
-  'registration taken, its answer under way': {
-    arrive: (scene) => heldAt(scene, hold(scene, 'register', 'after')),
-  },
-  'registration waiting for its next attempt': {
-    arrive: (scene) => struck(scene, 'register', async () => ({ started: await scene.start() })),
-  },
+  'registration under way': held('register'),
+  'registration taken, its answer under way': held('register', 'after'),
+  'registration waiting for its next attempt': struck('register'),
   'one job registered, the other under way': {
-    async arrive(scene) {
-      addFault(scene, 'register', { kind: { delayMs: 0 } });
-      const held = hold(scene, 'register', 'after');
-      const started = await scene.start({ jobs: [EMPLOYER, RECURRING] });
-      await held.arrived(started.userId);
+    async arrive(world) {
+      addFault(world, 'register', { kind: { delayMs: 0 } });
+      const { arrived, release } = hold(world, 'register', 'after');
+      const started = await world.start({ jobs: [EMPLOYER, RECURRING] });
+      await arrived(started.userId);
       const isRegistered = ({ jobs }: LinkView) =>
         Object.values(jobs).some(({ state }) => state === 'registered');
       await viewWhen(started.handle, isRegistered);
-      return { started, release: held.release };
+      return { started, release };
     },
   },
   'webhook awaited': { arrive: waiting },
-  'a long poll pending': {
-    arrive: (scene) => updating(waiting(scene), UPDATES.waitForJob, { job: EMPLOYER }),
-  },
-  'result under way after a webhook': {
-    arrive: (scene) => heldAt(scene, hold(scene, 'employer result'), notified(scene)),
-  },
-  'result under way by poll': {
-    settings: { resultOverdueAfterMs: 100 },
-    arrive: (scene) => heldAt(scene, hold(scene, 'employer result')),
-  },
-  'result waiting for its next attempt': {
-    arrive: (scene) => struck(scene, 'employer result', () => notified(scene)),
-  },
+  'a long poll pending': { arrive: updating(waiting, UPDATES.waitForJob, { job: EMPLOYER }) },
+  'result under way after a webhook': held('employer result', 'before', notified),
+  'result under way by poll': { settings: { resultOverdueAfterMs: 100 }, ...held('employer result') },
+  'result waiting for its next attempt': struck('employer result', notified),
   'linked, with nothing under way': { arrive: linked },
   'the user awaited': { arrive: needingAttention },
-  'an update-mode Link token under way': {
-    async arrive(scene) {
-      const held = hold(scene, 'link token');
-      return heldAt(scene, held, updating(needingAttention(scene), UPDATES.createRepairLinkToken, REPLY_KEY));
-    },
-  },
-  'the Item looked at for a caller': {
-    async arrive(scene) {
-      const held = hold(scene, 'item');
-      return heldAt(scene, held, updating(needingAttention(scene), UPDATES.confirmRepair));
-    },
-  },
-  'the Item looked at after a webhook': {
-    async arrive(scene) {
-      const held = hold(scene, 'item');
-      const point = await needingAttention(scene);
-      await plaidWebhook(point.started.handle, { kind: 'sign_in_repaired', itemId: point.started.itemId });
-      return heldAt(scene, held, Promise.resolve(point));
-    },
-  },
+  'an update-mode Link token under way': held('link token', 'before', asksForLinkToken),
+  'the Item looked at for a caller': held(
+    'item',
+    'before',
+    updating(needingAttention, UPDATES.confirmRepair),
+  ),
+  'the Item looked at after a webhook': held('item', 'before', async (world) => {
+    const point = await needingAttention(world);
+    const { handle, itemId } = point.started;
+    await plaidWebhook(handle, { kind: 'sign_in_repaired', itemId });
+    return point;
+  }),
   'account withdrawn while its registration is under way': {
-    async arrive(scene) {
-      const point = await heldAt(scene, hold(scene, 'register'));
-      return accountRevoked(Promise.resolve(point));
-    },
+    arrive: accountRevoked(held('register').arrive),
   },
-  'account withdrawn, its removal under way': {
-    arrive: (scene) => heldAt(scene, hold(scene, 'delete'), accountRevoked(waiting(scene))),
-  },
-  'account withdrawn, its removal waiting for its next attempt': {
-    arrive: (scene) => struck(scene, 'delete', () => accountRevoked(waiting(scene))),
-  },
-  'unlinking while the exchange settles': {
-    arrive: (scene) => cancelledOnce(heldAt(scene, hold(scene, 'exchange'))),
-  },
-  'unlinking, the registration being removed': {
-    arrive: (scene) => heldAt(scene, hold(scene, 'delete'), cancelledOnce(waiting(scene))),
-  },
-  'unlinking, the removal waiting for its next attempt': {
-    arrive: (scene) => struck(scene, 'delete', () => cancelledOnce(linked(scene)), 2),
-  },
-  'unlinking, the Item being removed': {
-    arrive: (scene) => heldAt(scene, hold(scene, 'remove item'), cancelledOnce(linked(scene))),
-  },
+  'account withdrawn, its removal under way': held('delete', 'before', accountRevoked(waiting)),
+  'account withdrawn, its removal waiting for its next attempt': struck('delete', accountRevoked(waiting)),
+  'unlinking while the exchange settles': { arrive: cancelledOnce(held('exchange').arrive) },
+  'unlinking, the registration being removed': held('delete', 'before', cancelledOnce(waiting)),
+  'unlinking, the removal waiting for its next attempt': struck('delete', cancelledOnce(linked), {
+    when: 'after',
+    kind: unavailableFor(2),
+  }),
+  'unlinking, the Item being removed': held('remove item', 'before', cancelledOnce(linked)),
   'unlinking with an update unfinished': {
-    async arrive(scene) {
-      const held = hold(scene, 'link token');
-      const begin = heldAt(
-        scene,
-        held,
-        updating(needingAttention(scene), UPDATES.createRepairLinkToken, REPLY_KEY),
-      );
-      const point = await cancelledOnce(begin);
-      await scene.world.plaid.ledger.waitForEffect('item_removed', { userId: point.started.userId });
+    async arrive(world) {
+      const point = await cancelledOnce(held('link token', 'before', asksForLinkToken).arrive)(world);
+      await world.plaid.ledger.waitForEffect('item_removed', { userId: point.started.userId });
       return point;
     },
   },

@@ -3,8 +3,8 @@ import { ApplicationFailure } from '@temporalio/common';
 import { isFailureCode } from '../../../src/contract/failures';
 import { JOBS } from '../../../src/contract/jobs';
 import type { LinkView } from '../../../src/contract/schemas';
-import { getJob, getLink, type Handle, type LinkWorld } from '../../support/link-world';
-import type { LinkScene } from './use-link-world';
+import { getJob, getLink, type Handle } from '../../support/link-calls';
+import type { World } from '../../support/world';
 
 export interface Ending {
   status: string;
@@ -14,8 +14,8 @@ export interface Ending {
 }
 
 /** Lets time pass until the run has closed, and tells how. */
-export async function endingOf(scene: LinkScene, handle: Handle): Promise<Ending> {
-  await scene.closed(handle);
+export async function endingOf(world: World, handle: Handle): Promise<Ending> {
+  await world.closed(handle);
   const failure = await handle.result().then(
     () => undefined,
     (error: unknown) => {
@@ -31,13 +31,13 @@ export async function endingOf(scene: LinkScene, handle: Handle): Promise<Ending
 }
 
 /** Cancels, which is unlink, and lets time pass until the run has closed. */
-export async function cancelled(scene: LinkScene, handle: Handle): Promise<Ending> {
+export async function cancelled(world: World, handle: Handle): Promise<Ending> {
   await handle.cancel();
-  return endingOf(scene, handle);
+  return endingOf(world, handle);
 }
 
 /** Neither provider holds anything of the user's that we could remove. */
-export function expectNothingLeft({ plaid, atomic }: LinkWorld, userId: string): void {
+export function expectNothingLeft({ plaid, atomic }: World, userId: string): void {
   const { items, liveProcessorTokens } = plaid.leftovers(userId);
   expect({ items, liveProcessorTokens, registrations: atomic.links(userId) }).toEqual({
     items: [],
@@ -47,7 +47,7 @@ export function expectNothingLeft({ plaid, atomic }: LinkWorld, userId: string):
 }
 
 /** The run was unlinked, and what is still read of it holds neither a result nor a token. */
-export async function expectUnlinked({ world }: LinkScene, handle: Handle, ending: Ending): Promise<void> {
+export async function expectUnlinked(world: World, handle: Handle, ending: Ending): Promise<void> {
   expect({ status: ending.status, state: ending.view.state }).toEqual({
     status: 'CANCELLED',
     state: 'unlinked',
@@ -59,7 +59,7 @@ export async function expectUnlinked({ world }: LinkScene, handle: Handle, endin
 
 /** The link failed for good: with its code, and with nothing left behind. */
 export async function expectFailed(
-  { world }: LinkScene,
+  world: World,
   handle: Handle,
   ending: Ending,
   code: string,

@@ -1,10 +1,10 @@
 import type { FailureCode } from '../../../src/contract/failures';
 import type { FaultKind } from '../../../src/simulators/server/faults';
-import { EMPLOYER, getLink, viewWhen, webhook } from '../../support/link-world';
-import type { Call } from './call-log';
+import type { Call } from '../../support/call-log';
+import { EMPLOYER, getLink, viewWhen, webhook } from '../../support/link-calls';
+import type { World } from '../../support/world';
 import { cancelled, endingOf, expectFailed, expectUnlinked } from './ending';
 import { addFault, providerOf } from './holding';
-import type { LinkScene } from './use-link-world';
 
 /** What becomes of a link whose one step meets a fault. `calls` counts the requests of that step. */
 export type Outcome =
@@ -103,14 +103,14 @@ export function named(rows: readonly FaultRow[]): [string, FaultRow][] {
 }
 
 /** Plays one link of one job through a fault at `step`, and checks what became of it. */
-export async function playFault(scene: LinkScene, step: Call, row: FaultRow): Promise<void> {
-  const { world, calls } = scene;
+export async function playFault(world: World, step: Call, row: FaultRow): Promise<void> {
+  const { calls } = world;
   const { outcome, kind, times, when } = row;
-  addFault(scene, step, { kind, ...(times !== undefined && { times }), ...(when && { when }) });
-  const { handle, userId } = await scene.start();
+  addFault(world, step, { kind, ...(times !== undefined && { times }), ...(when && { when }) });
+  const { handle, userId } = await world.start();
 
   if (outcome.ends === 'failed') {
-    await expectFailed(scene, handle, await endingOf(scene, handle), outcome.code);
+    await expectFailed(world, handle, await endingOf(world, handle), outcome.code);
     expect(calls.count(userId, step)).toBe(outcome.calls);
     return;
   }
@@ -121,7 +121,7 @@ export async function playFault(scene: LinkScene, step: Call, row: FaultRow): Pr
     providerOf(world, step).faults.clear();
     await handle.executeUpdate('confirmRepair');
   }
-  const waiting = await scene.viewLater(
+  const waiting = await world.viewLater(
     handle,
     (view) => view.jobs[EMPLOYER]?.state === 'registered',
     row.kind === 'hang' ? '1s' : '10s',
@@ -132,7 +132,7 @@ export async function playFault(scene: LinkScene, step: Call, row: FaultRow): Pr
   expect(waiting).not.toHaveProperty('error');
   const { updatedAt } = await getLink(handle);
   await webhook(handle, EMPLOYER);
-  const linked = await scene.viewLater(handle, ({ state }) => state === 'linked');
+  const linked = await world.viewLater(handle, ({ state }) => state === 'linked');
   if (outcome.ends === 'job failed') {
     expect(linked.jobs[EMPLOYER]).toMatchObject({ state: 'failed', error: { code: outcome.code } });
     expect(linked).not.toHaveProperty('error');
@@ -142,7 +142,7 @@ export async function playFault(scene: LinkScene, step: Call, row: FaultRow): Pr
   if (step === 'employer result' && outcome.ends === 'linked' && outcome.afterS !== undefined) {
     expectDelay(updatedAt, linked.jobs[EMPLOYER]?.completedAt, outcome.afterS);
   }
-  await expectUnlinked(scene, handle, await cancelled(scene, handle));
+  await expectUnlinked(world, handle, await cancelled(world, handle));
   if (outcome.ends !== 'needs_attention') expect(calls.count(userId, step)).toBe(outcome.calls);
 }
 

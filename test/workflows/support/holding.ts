@@ -1,19 +1,14 @@
 import type { Fault } from '../../../src/simulators/server/faults';
-import type { LinkWorld } from '../../support/link-world';
-import type { Call } from './call-log';
-import { operationOf } from './call-log';
-import type { LinkScene } from './use-link-world';
+import { type Call, operationOf } from '../../support/call-log';
+import type { World } from '../../support/world';
 
 /** The simulator that answers a call. */
-export function providerOf(
-  { plaid, atomic }: LinkWorld,
-  call: Call,
-): LinkWorld['plaid'] | LinkWorld['atomic'] {
+export function providerOf({ plaid, atomic }: World, call: Call): World['plaid'] | World['atomic'] {
   return operationOf(call).startsWith('/') ? plaid : atomic;
 }
 
-export function addFault(scene: LinkScene, call: Call, fault: Omit<Fault, 'operation'>) {
-  return providerOf(scene.world, call).faults.add({ ...fault, operation: operationOf(call) });
+export function addFault(world: World, call: Call, fault: Omit<Fault, 'operation'>) {
+  return providerOf(world, call).faults.add({ ...fault, operation: operationOf(call) });
 }
 
 export interface Held {
@@ -23,10 +18,10 @@ export interface Held {
 }
 
 /** Holds the next such request, before or after it has had its effect, until it is released. */
-export function hold(scene: LinkScene, call: Call, when: 'before' | 'after' = 'before'): Held {
-  const { ledger, faults } = providerOf(scene.world, call);
+export function hold(world: World, call: Call, when: 'before' | 'after' = 'before'): Held {
+  const { ledger, faults } = providerOf(world, call);
   const before = ledger.lastSeq;
-  addFault(scene, call, { when, kind: { hold: call } });
+  addFault(world, call, { when, kind: { hold: call } });
   return {
     async arrived(userId) {
       await ledger.waitForRequest(operationOf(call), { userId, afterSeq: before });

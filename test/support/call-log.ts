@@ -1,4 +1,4 @@
-import type { LinkWorld } from '../../support/link-world';
+import type { Ground } from './ground';
 
 /** Short names of the providers' operations, as the tests write them. */
 export const OPERATIONS = {
@@ -32,7 +32,7 @@ interface Entry {
 export class CallLog {
   readonly #entries: Entry[] = [];
 
-  constructor({ plaid, atomic }: LinkWorld) {
+  constructor({ plaid, atomic }: Pick<Ground, 'plaid' | 'atomic'>) {
     for (const { ledger } of [plaid, atomic]) {
       // Never satisfied: it listens until the simulator closes.
       ledger

@@ -1,5 +1,5 @@
 import { optionalTsToMs } from '@temporalio/common/lib/time';
-import type { HistoryEvent } from '../../long-life/support/run-chain';
+import type { HistoryEvent } from './run-chain';
 
 /** A timer that is shorter is a step's pause, whose end is not a matter of which day it is. */
 const SHORTEST_MS = 60_000;

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import type { Environment } from '../../support/service-process';
+import type { Environment } from './service-process';
 
 export interface CommandAnswer {
   code: number | null;
