@@ -59,7 +59,8 @@ export function createLogger({ name, level, destination = standardOutput() }: Lo
 export function temporalLogger(logger: Logger): TemporalLogger {
   const write =
     (level: 'trace' | 'debug' | 'info' | 'warn' | 'error') => (message: string, meta?: object) => {
-      logger[level](fieldsOf(message, meta), message);
+      // The SDK has a line or two at `debug` for each step.
+      if (logger.isLevelEnabled(level)) logger[level](fieldsOf(message, meta), message);
     };
   const [trace, debug, info, warn, error] = [
     write('trace'),
