@@ -60,8 +60,8 @@ export function extrapolation(cost: LinkCost): string {
     const needs = needsAt(rate, cost);
     const written = [needs.calls, needs.transactions, needs.rows, needs.walMibPerSecond];
     return [
-      ...[rate.toLocaleString('en'), needs.shards.toLocaleString('en'), needs.workers, needs.apis],
-      ...[needs.temporalCores, needs.postgresqlCores],
+      ...[rate, needs.shards, needs.workers, needs.apis].map((one) => one.toLocaleString('en')),
+      ...[needs.temporalCores, needs.postgresqlCores].map((one) => one.toLocaleString('en')),
       ...[...written, needs.databaseGibPerDay].map(rounded),
     ];
   });
