@@ -61,8 +61,7 @@ export async function waitForWebhook(link: LinkRun, job: Job): Promise<void> {
       link.apply({ type: 'job_failed', job, reason: { code: 'result_timeout' } });
       return;
     }
-    const summary = `${job}: webhook, else poll`;
-    if (await condition(isOver, Math.max(pollMs - elapsedMs(), 1), { summary })) return;
+    if (await link.timers.condition(isOver, Math.max(pollMs - elapsedMs(), 1), 'webhook, else poll')) return;
     await fetchJobResult(link, job, 'poll');
     doneMs = Math.max(pollMs, elapsedMs());
   }

@@ -17,6 +17,7 @@ import { describe, publish } from './operator-view';
 import { Outbox } from './outbox';
 import { isQuiet } from './quiet-events';
 import { RunSpan } from './run-span';
+import { SharedTimers } from './shared-timers';
 import type { Reason } from './step-failure';
 import { stepsOf } from './steps';
 import { transition } from './transition';
@@ -41,6 +42,7 @@ export class LinkRun {
   readonly precaution = stepsOf('precaution');
   /** What is under way, and how long the run has become. */
   readonly span = new RunSpan();
+  readonly timers = new SharedTimers();
   /** The run makes way for the next one. */
   stopping = false;
 

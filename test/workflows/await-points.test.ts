@@ -97,9 +97,11 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
   'job-steps.ts waitForWebhook': [
     // The settings came with the processor token, so that this takes no time.
     ['link.readSettings', 'webhook awaited'],
-    ['condition', 'webhook awaited', 'a long poll pending', 'the caller being told'],
+    ['link.timers.condition', 'webhook awaited', 'a long poll pending', 'the caller being told'],
     ['fetchJobResult', 'result under way by poll'],
   ],
+  'shared-timers.ts condition': [['condition', 'webhook awaited', 'one job registered, the other under way']],
+  'shared-timers.ts start': [['sleep', 'webhook awaited', 'one job registered, the other under way']],
   'job-steps.ts fetchJobResult': [
     ['link.span.during', 'result under way after a webhook'],
     ['link.result.fetchJobResult', 'result under way after a webhook', 'result under way by poll'],

@@ -1,4 +1,5 @@
 import type { History } from '@temporalio/common/lib/proto-utils';
+import { JOBS } from '../../src/contract/jobs';
 import { UPDATES } from '../../src/contract/names';
 import { nextPollMs } from '../../workflows/poll-schedule';
 import { EMPLOYER, getJob, getLink, type Handle, viewWhen, webhook } from '../support/link-calls';
@@ -55,6 +56,22 @@ describe('poll', () => {
     expect(view).toMatchObject({ state: 'linked', jobs: { [EMPLOYER]: { via: 'webhook' } } });
     expect(view.jobs[EMPLOYER]).not.toHaveProperty('error');
     expect(await getJob(handle, EMPLOYER)).toMatchObject({ result: [{ confidence: 'HIGH' }, {}] });
+  });
+
+  it('asks for both jobs by one timer, and goes on for the one whose webhook does not come', async () => {
+    const { handle, userId } = await world.start({ jobs: [...JOBS] });
+    const view = await viewWhen(handle, ({ jobs }) => JOBS.every((job) => jobs[job]?.state === 'registered'));
+    const registeredAtMs = Date.parse(view.jobs[EMPLOYER]?.registeredAt ?? '');
+    await world.pass('16m');
+    expect(await timersFiredMs(handle, registeredAtMs)).toHaveLength(1);
+    expect(world.calls.counts(userId)).toMatchObject({ 'employer result': 1, 'recurring result': 1 });
+
+    await world.atomic.completeJob(userId, EMPLOYER);
+    await webhook(handle, EMPLOYER);
+    await viewWhen(handle, ({ jobs }) => jobs[EMPLOYER]?.state === 'completed');
+    await world.pass('30m');
+    expect(await timersFiredMs(handle, registeredAtMs)).toHaveLength(2);
+    expect(world.calls.counts(userId)).toMatchObject({ 'employer result': 2, 'recurring result': 2 });
   });
 
   it('finds a result whose webhook never came, and says that it was by poll', async () => {
