@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CANCEL_CASES, type CancelCaseName } from './support/cancel-cases';
 
-const WORKFLOWS = join(__dirname, '../../../workflows');
+const WORKFLOWS = join(__dirname, '../../workflows');
 
 /** What a workflow can wait in, whether or not an `await` stands before it. */
 const WAITS =
