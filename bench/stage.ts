@@ -9,7 +9,7 @@ import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { z } from 'zod';
 import { cacheFolder } from '../src/dev-server/cache-folder';
 import { startDevServer } from '../src/dev-server/dev-server';
-import { findTemporalCli } from '../src/dev-server/temporal-cli';
+import { findTemporalServer } from '../src/dev-server/temporal-server';
 import { ensureSearchAttributes } from '../src/temporal/search-attributes';
 import { removeBuild } from '../test/support/built-service';
 import { buildBench } from './build';
@@ -85,7 +85,7 @@ async function build(
   { log, profileFolder, bundleFile }: StageOptions,
   undo: (() => Promise<unknown>)[],
 ): Promise<Omit<Stage, 'close'>> {
-  const cliPath = await findTemporalCli({
+  const serverPath = await findTemporalServer({
     path: process.env.PATH ?? '',
     cacheDir: cacheFolder({ home: homedir(), xdgCacheHome: process.env.XDG_CACHE_HOME }),
     log,
@@ -102,7 +102,7 @@ async function build(
   };
   await writeFile(bundles.thin, thin.code);
 
-  const server = await startDevServer({ cliPath, metricsPort: 0, logLevel: 'error' });
+  const server = await startDevServer({ serverPath, metricsPort: 0, logLevel: 'error' });
   undo.push(server.stop);
   const { metricsUrl, address } = server;
   if (metricsUrl === undefined) throw new Error('The server has no metrics.');

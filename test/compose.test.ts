@@ -6,8 +6,9 @@ import path from 'node:path';
 import { parseEnv } from 'node:util';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { TEMPORAL_VERSION } from '../src/dev-server/temporal-server';
 import { apiSchema, codecSchema, commandSchema, workerSchema } from '../src/settings/schemas';
-import { temporalVersions } from './cluster/temporal-build';
+import { moduleOf, temporalVersions } from './cluster/temporal-build';
 import { ROOT } from './support/source-files';
 
 const serviceSchema = z.object({
@@ -53,7 +54,7 @@ const imageEnvironment = Object.fromEntries(
 );
 
 function read(file: string): string {
-  return readFileSync(path.join(ROOT, file), 'utf8');
+  return readFileSync(path.resolve(ROOT, file), 'utf8');
 }
 
 function splitPair(pair: string): [string, string] {
@@ -109,18 +110,21 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('runs a Temporal whose build is pinned, and the schema of the same version', async () => {
-    const [server, ...tools] = ['temporal', 'temporal-schema', 'temporal-namespace'].map(
-      (name) => service(name).image.split(':')[1] ?? '',
-    );
-    expect(tools).toEqual([server, server]);
-    // The cluster of `npm run test:cluster` comes from the version before.
+  it('runs the Temporal and the UI of `npm start`, and the schema of the same version', async () => {
+    const versionOf = (name: string) => service(name).image.split(':')[1];
+    for (const name of ['temporal', 'temporal-schema', 'temporal-namespace']) {
+      expect(versionOf(name)).toBe(TEMPORAL_VERSION);
+    }
+    const goModule = read(path.join(moduleOf(TEMPORAL_VERSION), 'go.mod'));
+    expect(goModule).toContain(`github.com/temporalio/ui-server/v2 v${versionOf('temporal-ui')}\n`);
+  });
+
+  it('can be upgraded to from a Temporal that can be built, as the cluster of the tests is', async () => {
     const versions = await temporalVersions();
-    expect(versions.indexOf(server ?? '')).toBeGreaterThan(0);
+    expect(versions.indexOf(TEMPORAL_VERSION)).toBeGreaterThan(0);
     for (const version of versions) {
-      expect(read(`test/cluster/temporal-server/${version}/go.mod`)).toContain(
-        `go.temporal.io/server v${version} // indirect`,
-      );
+      const goModule = read(path.join(moduleOf(version), 'go.mod'));
+      expect(goModule).toMatch(new RegExp(`^\\tgo\\.temporal\\.io/server v${version}( // indirect)?$`, 'm'));
     }
   });
 

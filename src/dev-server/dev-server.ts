@@ -16,8 +16,8 @@ const DEFAULT_STOP_GRACE_MS = 10_000;
 export type SearchAttributeType = 'Text' | 'Keyword' | 'Int' | 'Double' | 'Bool' | 'Datetime' | 'KeywordList';
 
 export interface DevServerOptions {
-  /** The Temporal CLI: see `findTemporalCli`. */
-  cliPath: string;
+  /** See `findTemporalServer`. */
+  serverPath: string;
   /** SQLite file that outlives the server; without it everything is kept in memory. Its folder is made. */
   dbFile?: string;
   /** Address to listen on, loopback unless told: the dev server has no authentication. */
@@ -31,7 +31,7 @@ export interface DevServerOptions {
   /** URL of a codec server that the UI decodes payloads with, asked by the reader's browser. */
   codecEndpoint?: string;
   namespace?: string;
-  logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'never';
+  logLevel?: 'debug' | 'info' | 'warn' | 'error';
   /** Registered at the start; those that the file has already are left alone. */
   searchAttributes?: readonly (readonly [name: string, type: SearchAttributeType])[];
   /** Values of the server's dynamic configuration, by key. */
@@ -72,7 +72,7 @@ interface Ports {
 }
 
 /**
- * Starts `temporal server start-dev` and resolves once workflows can be started on it. Throws with the end of the
+ * Starts a dev server and resolves once workflows can be started on it. Throws with the end of the
  * server's output when it exits or is not ready in time, and when a port that was asked for is taken.
  *
  * The server is in a process group of its own, so that Ctrl-C in a terminal does not take it from workers that are still
@@ -89,7 +89,7 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
     if (file !== undefined) await mkdir(dirname(file), { recursive: true });
   }
   const namespace = options.namespace ?? 'default';
-  const child = spawn(options.cliPath, startDevArguments(options, ip, namespace, ports), {
+  const child = spawn(options.serverPath, startDevArguments(options, ip, namespace, ports), {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -176,7 +176,7 @@ function startDevArguments(options: DevServerOptions, ip: string, namespace: str
     'history.transferProcessorMaxPollRPS=2000',
     // A step begins with the workflow task that asks for it, without a way through the task queue.
     'system.enableActivityEagerExecution=true',
-    // The dev server's own default reads the search attributes from the database at every upsert.
+    // A Temporal CLI's own default reads the search attributes from the database at every upsert.
     'system.forceSearchAttributesCacheRefreshOnRead=false',
     // A closed run is deleted once the server has noted that its close was carried out, which it does every 30 s.
     'history.transferProcessorUpdateAckInterval="1s"',

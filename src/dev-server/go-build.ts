@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from './run-command';
 
@@ -8,7 +8,7 @@ export interface GoBuildOptions {
   /** Folder with a go.mod and a go.sum that pin everything. */
   moduleFolder: string;
   packages: readonly string[];
-  linkerFlags: string;
+  linkerFlags?: string;
   cacheDir: string;
   /** What is built, for the progress lines. */
   what: string;
@@ -26,18 +26,28 @@ export async function buildFromGoModules(
   options: GoBuildOptions,
   keep: (folder: string) => Promise<void>,
 ): Promise<void> {
-  const { go, moduleFolder, packages, linkerFlags, cacheDir, what, log, timeoutMs, progressEveryMs } =
-    options;
+  const {
+    go,
+    moduleFolder,
+    packages,
+    linkerFlags = '',
+    cacheDir,
+    what,
+    log,
+    timeoutMs,
+    progressEveryMs,
+  } = options;
   const startedAt = Date.now();
   await mkdir(cacheDir, { recursive: true });
   const folder = await mkdtemp(join(cacheDir, 'build-'));
   try {
-    for (const file of ['go.mod', 'go.sum']) await copyFile(join(moduleFolder, file), join(folder, file));
+    await cp(moduleFolder, folder, { recursive: true });
     const executables = join(folder, 'executables');
     await mkdir(executables);
     // -mod=readonly: what go.mod and go.sum do not name with a checksum is refused.
     const flags = ['-mod=readonly', '-trimpath', '-buildvcs=false'];
-    await runCommand(go, ['build', ...flags, '-ldflags', linkerFlags, '-o', `${executables}/`, ...packages], {
+    const linker = ['-ldflags', `-s -w ${linkerFlags}`];
+    await runCommand(go, ['build', ...flags, ...linker, '-o', `${executables}/`, ...packages], {
       cwd: folder,
       timeoutMs,
       ...(progressEveryMs === undefined ? {} : { progressEveryMs }),

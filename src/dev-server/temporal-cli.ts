@@ -27,8 +27,6 @@ export interface FindServerOptions {
   cacheDir: string;
   /** Told of long steps, line by line. */
   log: (line: string) => void;
-  /** A file to use instead of searching. */
-  executable?: string;
   /** In place of the SDK's download: answers the path of the executable that it put into `folder`. */
   download?: (folder: string) => Promise<string>;
   /** Time between two lines about a long step. */
@@ -41,7 +39,6 @@ export interface FindServerOptions {
  */
 export async function findTemporalCli(options: FindServerOptions): Promise<string> {
   const { path, cacheDir, log } = options;
-  if (options.executable !== undefined) return options.executable;
   const built = join(cacheDir, `temporal-cli-${TEMPORAL_CLI_VERSION}`);
   const downloads = join(cacheDir, 'downloads');
   const download = options.download ?? ((folder: string) => downloadWithSdk('cli', folder, log));
@@ -88,7 +85,7 @@ export async function findTemporalCli(options: FindServerOptions): Promise<strin
   if (made !== undefined) return made;
   throw new ExecutableNotFoundError('The Temporal CLI', attempts, [
     `install the Temporal CLI ${OLDEST.join('.')} or later (https://docs.temporal.io/cli)`,
-    'install Go 1.25 or later (https://go.dev/doc/install), and it is built here, once',
+    'install Go 1.26.8 or later (https://go.dev/doc/install), and a server is built here, once',
     'set TEMPORAL_ADDRESS to a Temporal server that runs already',
   ]);
 }
@@ -115,7 +112,7 @@ async function build({ path, cacheDir, log, progressEveryMs }: FindServerOptions
     go,
     moduleFolder: GO_MODULE,
     packages: [GO_PACKAGE],
-    linkerFlags: `-s -w -X ${VERSION_VARIABLE}=${TEMPORAL_CLI_VERSION}`,
+    linkerFlags: `-X ${VERSION_VARIABLE}=${TEMPORAL_CLI_VERSION}`,
     cacheDir,
     what: 'the Temporal CLI',
     log,

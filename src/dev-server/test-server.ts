@@ -34,7 +34,6 @@ exec java -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp "$(dirname "$0")/lib/*" i
  */
 export async function findTestServer(options: FindServerOptions): Promise<string> {
   const { path, cacheDir, log } = options;
-  if (options.executable !== undefined) return options.executable;
   const folder = join(cacheDir, `temporal-test-server-${TEST_SERVER_VERSION}`);
   const downloads = join(cacheDir, 'downloads');
   const download = options.download ?? ((to: string) => downloadWithSdk('test-server', to, log));

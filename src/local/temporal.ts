@@ -4,7 +4,7 @@ import type { ClientConnectConfig } from '@temporalio/envconfig';
 import { SEARCH_ATTRIBUTE_TYPES } from '../contract/names';
 import { cacheFolder } from '../dev-server/cache-folder';
 import { startDevServer } from '../dev-server/dev-server';
-import { findTemporalCli } from '../dev-server/temporal-cli';
+import { findTemporalServer } from '../dev-server/temporal-server';
 import { StartError } from '../process/start-error';
 import type { LocalSettings } from '../settings/schemas';
 import { DATA_FOLDER } from '../system/data-folder';
@@ -42,9 +42,9 @@ export async function startLocalTemporal(
   }
   const { port, uiPort, codecEndpoint, dbFile, say } = options;
   const cacheDir = cacheFolder({ home: homedir(), xdgCacheHome: env.XDG_CACHE_HOME });
-  const cliPath = await findTemporalCli({ path: env.PATH ?? '', cacheDir, log: say }).catch(asStartError);
+  const search = { path: env.PATH ?? '', cacheDir, log: say };
   const server = await startDevServer({
-    cliPath,
+    serverPath: await findTemporalServer(search).catch(asStartError),
     port,
     uiPort,
     codecEndpoint,

@@ -5,7 +5,7 @@ import type { Job } from '../../src/contract/jobs';
 import { SEARCH_ATTRIBUTE_TYPES } from '../../src/contract/names';
 import { type DevServer, startDevServer } from '../../src/dev-server/dev-server';
 import { type Service, startService } from '../support/service';
-import { temporalCli } from '../support/temporal';
+import { temporalServer } from '../support/temporal';
 
 jest.setTimeout(180_000);
 
@@ -19,7 +19,7 @@ let service: Service;
 
 async function startTemporal(port?: number): Promise<DevServer> {
   return startDevServer({
-    cliPath: await temporalCli(),
+    serverPath: await temporalServer(),
     dbFile: path.join(folder, 'temporal.db'),
     searchAttributes: SEARCH_ATTRIBUTE_TYPES,
     ...(port !== undefined && { port }),

@@ -2,14 +2,14 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { temporalCli } from '../support/temporal';
+import { temporalServer } from '../support/temporal';
 
 const PROJECT = path.resolve(__dirname, '../..');
 
 let folder: string;
-let cli: string;
 beforeAll(async () => {
-  cli = await temporalCli();
+  // The demo finds the same.
+  await temporalServer();
   folder = await mkdtemp(path.join(tmpdir(), 'processor-link-demo-'));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -29,7 +29,7 @@ function demo(
   const child = spawn(
     process.execPath,
     ['--import', require.resolve('tsx'), path.join(PROJECT, 'src/commands/demo.ts'), ...args],
-    { cwd: folder, env: { PATH: `${path.dirname(cli)}:${PATH}`, HOME, XDG_CACHE_HOME, ...env } },
+    { cwd: folder, env: { PATH, HOME, XDG_CACHE_HOME, ...env } },
   );
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {

@@ -1,17 +1,15 @@
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:http';
-import { promisify } from 'node:util';
+import { Client } from '@temporalio/client';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { JOBS } from '../../src/contract/jobs';
 import { workflowIdOf } from '../../src/contract/names';
 import { replay } from '../support/replay';
 import { useService } from '../support/service';
-import { realServer } from '../support/temporal';
+import { connectTo } from '../support/temporal';
 
 jest.setTimeout(120_000);
 
-const run = promisify(execFile);
 const EMPLOYER = 'employer-classification';
 const RECURRING = 'recurrence-detection';
 
@@ -126,18 +124,14 @@ describe('a link over HTTP, with API and worker as processes of their own', () =
     expect(atomic.ledger.effects('registration_removed', userId)).toHaveLength(1);
   });
 
-  it('unlinks on `temporal workflow cancel`', async () => {
+  it("unlinks on Temporal's own cancel", async () => {
     const { userId } = await service.link();
     await service.call.job(userId, EMPLOYER, 60);
-    const { cliPath } = await realServer();
+    const { address, namespace } = service.temporal;
+    const connection = await connectTo(address);
 
-    await run(cliPath, ['workflow', 'cancel', '--workflow-id', workflowIdOf(userId)], {
-      env: {
-        HOME: service.folder,
-        TEMPORAL_ADDRESS: service.temporal.address,
-        TEMPORAL_NAMESPACE: service.temporal.namespace,
-      },
-    });
+    await new Client({ connection, namespace }).workflow.getHandle(workflowIdOf(userId)).cancel();
+    await connection.close();
 
     const link = await service.call.linkWhen(userId, ({ state }) => state === 'unlinked');
     expect(link.userId).toBe(userId);

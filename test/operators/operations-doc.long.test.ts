@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { useService } from '../support/service';
 import { ROOT } from '../support/source-files';
-import { realServer, serviceBuild } from '../support/temporal';
+import { serviceBuild, temporalCli } from '../support/temporal';
 import { importFileOf, lineOf } from './support/import-file';
 
 jest.setTimeout(180_000);
@@ -61,10 +61,9 @@ beforeAll(async () => {
   await next.start({ TEMPORAL_WORKER_BUILD_ID: BUILDS.next });
   bin = path.join(service.folder, 'bin');
   await mkdir(bin);
-  const { cliPath } = await realServer();
   const build = await serviceBuild();
   await symlink(build, path.join(service.folder, 'dist'), 'dir');
-  await script('temporal', `exec '${cliPath}' "$@"`);
+  await script('temporal', `exec '${await temporalCli()}' "$@"`);
   await script('node', `exec '${process.execPath}' "$@"`);
   // As in the image, where there is built code alone.
   await script(

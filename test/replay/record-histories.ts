@@ -8,7 +8,7 @@ import { temporal } from '@temporalio/proto';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { NOTIFICATION_WORKFLOW_TYPE, SEARCH_ATTRIBUTE_TYPES } from '../../src/contract/names';
 import { type DevServer, startDevServer } from '../../src/dev-server/dev-server';
-import { findTemporalCli } from '../../src/dev-server/temporal-cli';
+import { findTemporalServer } from '../../src/dev-server/temporal-server';
 import { historiesOf, type HistoryEvent as RunEvent } from '../support/run-chain';
 import { temporalSearch } from '../support/temporal-binaries';
 import { DEFAULT_SETTINGS, startWorld, type World } from '../support/world';
@@ -32,7 +32,7 @@ async function main(): Promise<void> {
   if (wanted.length === 0) {
     for (const file of await readdir(HISTORIES_FOLDER)) await rm(join(HISTORIES_FOLDER, file));
   }
-  const stages = new Stages(await findTemporalCli(temporalSearch()), await goldenKeys());
+  const stages = new Stages(await findTemporalServer(temporalSearch()), await goldenKeys());
   try {
     for (const path of paths) {
       const world = await stages.open(path.on ?? 'usual');
@@ -92,7 +92,7 @@ class Stages {
   readonly #closers: (() => Promise<unknown>)[] = [];
 
   constructor(
-    private readonly cliPath: string,
+    private readonly serverPath: string,
     private readonly encryptionKeys: string,
   ) {}
 
@@ -104,7 +104,7 @@ class Stages {
 
   async #start(stage: Stage): Promise<World> {
     const server: DevServer = await startDevServer({
-      cliPath: this.cliPath,
+      serverPath: this.serverPath,
       searchAttributes: SEARCH_ATTRIBUTE_TYPES,
       ...(stage === 'short' && {
         dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': String(SHORT_HISTORY_EVENTS) },

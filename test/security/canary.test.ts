@@ -9,7 +9,7 @@ import { type DevServer, startDevServer } from '../../src/dev-server/dev-server'
 import { type ScriptedServer, startScriptedServer } from '../support/scripted-server';
 import { type Service, startService } from '../support/service';
 import type { ServiceProcess } from '../support/service-process';
-import { temporalCli } from '../support/temporal';
+import { temporalServer } from '../support/temporal';
 import { collectDatabase, collectTemporal } from './support/collect';
 import { type Echo, EchoProxy } from './support/echo-proxy';
 import { type Haystack, type Needle, needlesOf, search } from './support/needles';
@@ -56,7 +56,7 @@ beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'processor-link-canary-'));
   databaseFile = path.join(folder, 'temporal.db');
   server = await startDevServer({
-    cliPath: await temporalCli(),
+    serverPath: await temporalServer(),
     dbFile: databaseFile,
     logFile: path.join(folder, 'temporal.log'),
     logLevel: 'debug',

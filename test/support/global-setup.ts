@@ -1,1 +1,3 @@
-export { openSharedServers as default } from './shared-servers';
+import { openSharedServers } from './shared-servers';
+
+export default (): Promise<void> => openSharedServers();

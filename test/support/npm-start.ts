@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { claimPort } from '../../src/system/free-port';
-import { temporalCli } from './temporal';
+import { temporalServer } from './temporal';
 
 const PROJECT = path.resolve(__dirname, '../..');
 
@@ -22,16 +22,18 @@ export class NpmStart {
   #printed = '';
 
   static async make(): Promise<NpmStart> {
+    // It finds the same.
+    await temporalServer();
     const folder = await mkdtemp(path.join(tmpdir(), 'processor-link-start-'));
-    return new NpmStart(folder, await claimPort('127.0.0.1', 0), await temporalCli());
+    return new NpmStart(folder, await claimPort('127.0.0.1', 0));
   }
 
-  private constructor(folder: string, port: number, cli: string) {
+  private constructor(folder: string, port: number) {
     const { PATH = '', HOME = '', XDG_CACHE_HOME } = process.env;
     this.folder = folder;
     this.url = `http://127.0.0.1:${port}`;
     this.#env = {
-      PATH: `${path.dirname(cli)}:${PATH}`,
+      PATH,
       HOME,
       ...(XDG_CACHE_HOME && { XDG_CACHE_HOME }),
       PORT: String(port),

@@ -1,6 +1,7 @@
 import { SEARCH_ATTRIBUTE_TYPES } from '../../src/contract/names';
 import { type DevServer, startDevServer } from '../../src/dev-server/dev-server';
 import { findTemporalCli } from '../../src/dev-server/temporal-cli';
+import { findTemporalServer } from '../../src/dev-server/temporal-server';
 import { findTestServer } from '../../src/dev-server/test-server';
 import { DEFAULT_NAMESPACE } from '../../src/temporal/connection';
 import { buildService, removeBuild } from './built-service';
@@ -9,23 +10,24 @@ import { temporalSearch } from './temporal-binaries';
 import { makeWorkflowBundle } from './workflow-bundle';
 
 let devServer: Promise<DevServer> | undefined;
+let temporalServer: Promise<string> | undefined;
 let cli: Promise<string> | undefined;
 let testServer: Promise<string> | undefined;
 let build: Promise<string> | undefined;
 
 const door = new RunDoor({
+  'temporal-server': findServer,
   'temporal-cli': findCli,
   'dev-server': async () => {
-    const cliPath = await findCli();
     // A server of another version, where `npm run test:matrix` runs the tests against it.
     const { TEST_TEMPORAL_ADDRESS: address } = process.env;
-    if (address !== undefined) return { address, namespace: DEFAULT_NAMESPACE, cliPath };
+    if (address !== undefined) return { address, namespace: DEFAULT_NAMESPACE };
     devServer = startDevServer({
-      cliPath,
+      serverPath: await findServer(),
       searchAttributes: SEARCH_ATTRIBUTE_TYPES,
     });
     const server = await devServer;
-    return { address: server.address, namespace: server.namespace, cliPath };
+    return { address: server.address, namespace: server.namespace };
   },
   'time-skipping-server': findTimeSkipping,
   build: () => {
@@ -34,6 +36,11 @@ const door = new RunDoor({
   },
   'workflow-bundle': makeWorkflowBundle,
 });
+
+function findServer(): Promise<string> {
+  temporalServer ??= findTemporalServer(temporalSearch());
+  return temporalServer;
+}
 
 function findCli(): Promise<string> {
   cli ??= findTemporalCli(temporalSearch());
@@ -49,8 +56,9 @@ function findTimeSkipping(): Promise<string> {
  * Finds the executables now, because making them takes longer than a test may; whoever needs one hears why it is
  * missing. Servers are started at the first request for them.
  */
-export async function openSharedServers(): Promise<void> {
-  await Promise.allSettled([findCli()]);
+export async function openSharedServers({ withCli = false } = {}): Promise<void> {
+  await Promise.allSettled([findServer()]);
+  if (withCli) await Promise.allSettled([findCli()]);
   await Promise.allSettled([findTimeSkipping()]);
   process.env[DOOR_VARIABLE] = await door.open();
 }

@@ -4,7 +4,7 @@ import { type Duration, msToNumber, msToTs } from '@temporalio/common/lib/time';
 import { SEARCH_ATTRIBUTE_TYPES } from '../../src/contract/names';
 import { startDevServer } from '../../src/dev-server/dev-server';
 import { connectTemporal, DEFAULT_NAMESPACE } from '../../src/temporal/connection';
-import { realServer, temporalCli, timeSkippingServer } from './temporal';
+import { realServer, temporalServer, timeSkippingServer } from './temporal';
 import { connectToSkipTime } from './time-skipping-server';
 
 export interface PlaceOptions {
@@ -76,7 +76,7 @@ export async function startShortHistoryServer(
   events: number,
 ): Promise<{ address: string; stop(): Promise<void> }> {
   return startDevServer({
-    cliPath: await temporalCli(),
+    serverPath: await temporalServer(),
     searchAttributes: SEARCH_ATTRIBUTE_TYPES,
     dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': String(events) },
   });

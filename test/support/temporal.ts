@@ -8,8 +8,8 @@ import { ensureSearchAttributes } from '../../src/temporal/search-attributes';
 import { askDoor } from './run-door';
 import { startTimeSkippingServer } from './time-skipping-server';
 
-const realServerSchema = z.object({ address: z.string(), namespace: z.string(), cliPath: z.string() });
-/** `address` is `host:port`; `cliPath` a Temporal CLI to work on it with. */
+const realServerSchema = z.object({ address: z.string(), namespace: z.string() });
+/** `address` is `host:port`. */
 export type RealServer = z.infer<typeof realServerSchema>;
 
 /** The real dev server that all tests of a run share, with the search attributes. Kept in memory, started at the first call. */
@@ -42,7 +42,12 @@ export async function ownNamespace(): Promise<{ address: string; namespace: stri
   return { address, namespace };
 }
 
-/** The path of the Temporal CLI, for tests that start servers of their own. */
+/** The path of the server, for tests that start one of their own. */
+export async function temporalServer(): Promise<string> {
+  return z.string().parse(await askDoor('temporal-server'));
+}
+
+/** The path of a Temporal CLI, as operators have: for long tests, since it may have to be built first. */
 export async function temporalCli(): Promise<string> {
   return z.string().parse(await askDoor('temporal-cli'));
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -16,8 +16,13 @@ import {
   findTemporalCli,
   TEMPORAL_CLI_VERSION,
 } from '../../src/dev-server/temporal-cli';
+import {
+  findTemporalServer,
+  TEMPORAL_GO_MODULE,
+  TEMPORAL_VERSION,
+} from '../../src/dev-server/temporal-server';
 import { checkJars, findTestServer } from '../../src/dev-server/test-server';
-import { temporalCli } from '../support/temporal';
+import { temporalServer } from '../support/temporal';
 
 const START_TIMEOUT_MS = 60_000;
 
@@ -44,9 +49,8 @@ async function script(file: string, body: string): Promise<string> {
 }
 
 /** A `go` that notes each build and, after `before`, writes an executable into the folder that -o names. */
-async function fakeGo(before = ':'): Promise<void> {
-  const build =
-    'while [ "$1" != -o ]; do shift; done; echo "#!/bin/sh" > "$2temporal"; chmod +x "$2temporal"';
+async function fakeGo(before = ':', name = 'temporal'): Promise<void> {
+  const build = `while [ "$1" != -o ]; do shift; done; echo "#!/bin/sh" > "$2${name}"; chmod +x "$2${name}"`;
   await script(join(bin, 'go'), `echo build >> ${root}/builds; ${before}; ${build}`);
 }
 
@@ -88,6 +92,38 @@ describe('the cache folder', () => {
 
   it.each([undefined, '', 'relative/folder'])('is in ~/.cache when XDG_CACHE_HOME is %p', (xdgCacheHome) => {
     expect(cacheFolder({ home: '/home/ada', xdgCacheHome })).toBe('/home/ada/.cache/processor-link');
+  });
+});
+
+describe('the search for a Temporal server', () => {
+  it('builds the module of this project as it is pinned, keeps what it built and leaves nothing else', async () => {
+    await fakeGo(`echo "$@" > ${root}/arguments; cp go.mod go.sum main.go ${root}`, 'temporal-server');
+    const lines: string[] = [];
+    const found = await findTemporalServer(search({ log: (line) => lines.push(line) }));
+    expect(await findTemporalServer(search({ path: '' }))).toBe(found);
+    expect(await readdir(cacheDir)).toEqual([basename(found)]);
+    expect(await builds()).toBe(1);
+    expect(lines[0]).toMatch(/^Building Temporal [\d.]+ from Go modules: about \d minutes .* once\./);
+    expect(await readFile(join(root, 'arguments'), 'utf8')).toContain('-mod=readonly -trimpath');
+    for (const file of ['go.mod', 'go.sum', 'main.go']) {
+      expect(await readFile(join(root, file))).toEqual(await readFile(join(TEMPORAL_GO_MODULE, file)));
+    }
+    expect(await readFile(join(root, 'go.sum'), 'utf8')).toContain(
+      `go.temporal.io/server v${TEMPORAL_VERSION} h1:`,
+    );
+  });
+
+  it.each([
+    { why: 'there is no Go', go: undefined, reason: '`go` is not on the PATH' },
+    { why: 'the build fails', go: 'echo "go: no such module" >&2; exit 3', reason: 'no such module' },
+  ])('takes a Temporal CLI where $why, and says so', async ({ go, reason }) => {
+    if (go !== undefined) await script(join(bin, 'go'), go);
+    const onPath = await script(join(bin, 'temporal'), versionIs('1.5.1 (Server 1.29.1, UI 2.42.1)'));
+    const lines: string[] = [];
+    const found = await findTemporalServer(search({ log: (line) => lines.push(line) }));
+    expect(found).toBe(onPath);
+    expect(lines.at(-1)).toContain(`Temporal ${TEMPORAL_VERSION} cannot be built: `);
+    expect(lines.at(-1)).toContain(reason);
   });
 });
 
@@ -263,7 +299,7 @@ describe('the dev server', () => {
   const running: DevServer[] = [];
 
   async function start(options: Partial<DevServerOptions> = {}): Promise<DevServer> {
-    const server = await startDevServer({ cliPath: await temporalCli(), ...options });
+    const server = await startDevServer({ serverPath: await temporalServer(), ...options });
     running.push(server);
     return server;
   }
@@ -334,7 +370,7 @@ describe('the dev server', () => {
     async () => {
       const code = `
         const { startDevServer } = require(${JSON.stringify(require.resolve('../../src/dev-server/dev-server'))});
-        startDevServer({ cliPath: ${JSON.stringify(await temporalCli())} }).then((server) => console.log(server.pid));`;
+        startDevServer({ serverPath: ${JSON.stringify(await temporalServer())} }).then((server) => console.log(server.pid));`;
       const parent: ChildProcess = spawn(process.execPath, ['--import', 'tsx', '-e', code], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
@@ -355,32 +391,32 @@ describe('the dev server', () => {
       const address = other.address();
       if (address === null || typeof address === 'string') throw new Error('no port');
       const taken = `Port ${address.port} on 127.0.0.1 is taken`;
-      await expect(startDevServer({ cliPath: '/bin/true', port: address.port })).rejects.toThrow(taken);
+      await expect(startDevServer({ serverPath: '/bin/true', port: address.port })).rejects.toThrow(taken);
     } finally {
       other.close();
     }
   });
 
   it('fails with the end of its output when the server ends at once', async () => {
-    const cliPath = await script(join(bin, 'temporal'), 'echo "unknown flag: --headless" >&2; exit 1');
-    await expect(startDevServer({ cliPath })).rejects.toThrow(
+    const serverPath = await script(join(bin, 'temporal'), 'echo "unknown flag: --headless" >&2; exit 1');
+    await expect(startDevServer({ serverPath })).rejects.toThrow(
       /ended at once \(exit 1\)\nunknown flag: --headless/,
     );
   });
 
-  it('says that the CLI cannot be run', async () => {
-    await expect(startDevServer({ cliPath: join(root, 'missing') })).rejects.toThrow(
+  it('says that the server cannot be run', async () => {
+    await expect(startDevServer({ serverPath: join(root, 'missing') })).rejects.toThrow(
       /could not be started: .*ENOENT/,
     );
   });
 
   it('fails in time, and leaves no process, when the server never gets ready and ignores SIGTERM', async () => {
     const pidFile = join(root, 'pid');
-    const cliPath = await script(
+    const serverPath = await script(
       join(bin, 'temporal'),
       `trap '' TERM; echo $$ > ${pidFile}; echo starting; while :; do sleep 0.1; done`,
     );
-    await expect(startDevServer({ cliPath, startTimeoutMs: 300, stopGraceMs: 200 })).rejects.toThrow(
+    await expect(startDevServer({ serverPath, startTimeoutMs: 300, stopGraceMs: 200 })).rejects.toThrow(
       /not ready within .*\nstarting/,
     );
     expect(isAlive(Number(await readFile(pidFile, 'utf8')))).toBe(false);

@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { isGrpcServiceError } from '@temporalio/client';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import pino from 'pino';
@@ -11,11 +9,9 @@ import { workerSchema } from '../../../src/settings/schemas';
 import { type RunningWorker, startWorker } from '../../../src/worker/start-worker';
 import { newEncryptionKey } from '../../support/ground';
 import { EMPLOYER, getLink, type Handle, RECURRING, webhook } from '../../support/link-calls';
-import { realServer } from '../../support/temporal';
 import { workflowBundle } from '../../support/workflow-bundle';
 import { startWorld, type World } from '../../support/world';
 
-const run = promisify(execFile);
 const PATIENCE_MS = 40_000;
 
 /** Builds of the workflow: the present one, and the same with the change of `next-build.ts`. */
@@ -26,7 +22,7 @@ export interface Rollout {
   world: World;
   /** Starts a worker of a build; without a build id, one without versioning. Resolves once Temporal knows it. */
   deploy(buildId: string | undefined, code?: Code): Promise<RunningWorker>;
-  /** As an operator does: with the Temporal CLI. */
+  /** As `temporal worker deployment set-current-version` does. */
   promote(buildId: string): Promise<void>;
   /** Gives a build a share of the links, in percent. */
   ramp(buildId: string, percentage: number): Promise<void>;
@@ -34,23 +30,18 @@ export interface Rollout {
 }
 
 export async function startRollout(): Promise<Rollout> {
-  const { cliPath } = await realServer();
   const encryptionKeys = newEncryptionKey('test');
   const world = await startWorld({ encryptionKeys, worker: 'none', providerTimeoutMs: PATIENCE_MS });
   const { temporal, nativeConnection, credentials, keyRing, providers, taskQueue } = world;
-  const { address, namespace } = temporal;
+  const { namespace } = temporal;
   const name = `links-${randomUUID()}`;
   const workers: RunningWorker[] = [];
 
   /** Asks again while a busy server does not find the deployment that it has listed: it does within moments. */
-  async function deployment(command: string, buildId: string, ...more: string[]): Promise<void> {
-    const args = [
-      ...['worker', 'deployment', command, '--deployment-name', name, '--build-id', buildId],
-      ...['--address', address, '--namespace', namespace, '--yes', ...more],
-    ];
+  async function whenFound(ask: () => Promise<unknown>): Promise<void> {
     await until(async () => {
       try {
-        await run(cliPath, args);
+        await ask();
         return true;
       } catch (error) {
         if (String(error).includes('Worker Deployment not found')) return false;
@@ -107,9 +98,23 @@ export async function startRollout(): Promise<Rollout> {
       await until(async () => worker.isPolling() && (buildId === undefined || (await isRegistered(buildId))));
       return worker;
     },
-    promote: (buildId) => deployment('set-current-version', buildId),
+    promote: (buildId) =>
+      whenFound(() =>
+        world.client.workflowService.setWorkerDeploymentCurrentVersion({
+          namespace,
+          deploymentName: name,
+          buildId,
+        }),
+      ),
     ramp: (buildId, percentage) =>
-      deployment('set-ramping-version', buildId, '--percentage', String(percentage)),
+      whenFound(() =>
+        world.client.workflowService.setWorkerDeploymentRampingVersion({
+          namespace,
+          deploymentName: name,
+          buildId,
+          percentage,
+        }),
+      ),
     async close() {
       await Promise.all(workers.map((worker) => worker.close()));
       await world.close();

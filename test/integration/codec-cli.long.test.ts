@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { workflowIdOf } from '../../src/contract/names';
 import { useService } from '../support/service';
-import { realServer } from '../support/temporal';
+import { temporalCli } from '../support/temporal';
 
 const run = promisify(execFile);
 const TOKEN = 'codec-token-of-the-cli-0123456789';
@@ -16,7 +16,7 @@ let userId: string;
 let cliPath: string;
 
 beforeAll(async () => {
-  ({ cliPath } = await realServer());
+  cliPath = await temporalCli();
   ({ userId } = await service.link({ jobs: [EMPLOYER] }));
   expect((await service.call.job(userId, EMPLOYER, 60)).job().state).toBe('completed');
 }, 300_000);
@@ -107,6 +107,12 @@ describe("Temporal's command line with the codec server", () => {
     await expect(temporal(...update, ...input)).rejects.toThrow();
     const answer = await temporal(...update, ...input, '--input-meta', `workflow-id=${id}`);
     expect(answer).toContain(userId);
+  }, 60_000);
+
+  it('unlinks by `temporal workflow cancel`', async () => {
+    await temporal('workflow', 'cancel', '--workflow-id', workflowIdOf(userId));
+    await service.call.linkWhen(userId, ({ state }) => state === 'unlinked');
+    expect(service.leftovers(userId)).toEqual([]);
   }, 60_000);
 
   it('is written down: who decoded the payloads of which workflow', async () => {
