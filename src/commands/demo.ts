@@ -8,7 +8,7 @@ import { jobResultSchema, type LinkView, linkViewSchema } from '../contract/sche
 import { type LocalStack, startLocalStack } from '../local/stack';
 import { type Entry, runEntry } from '../process/run-entry';
 import { StartError } from '../process/start-error';
-import { productionBy } from '../settings/schema';
+import { productionBy } from '../settings/environment';
 import { type LocalSettings, localSchema } from '../settings/schemas';
 import { SettingsError } from '../settings/settings-error';
 import { orSayWhatIsWrong, readCommandLine } from './command-line';

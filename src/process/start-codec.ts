@@ -4,7 +4,7 @@ import { createCodecApp } from '../http/codec/app';
 import { drain } from '../http/server/drain';
 import type { AuditLog } from '../logging/audit-log';
 import type { Logger } from '../logging/logger';
-import type { CodecServerSettings } from '../settings/schemas';
+import type { CodecSettings } from '../settings/schemas';
 import { gaugeKeys } from './encryption-metrics';
 import { listenOn } from './listen';
 import { processMetrics } from './process-metrics';
@@ -18,7 +18,7 @@ export async function startCodec({
   logger,
   audit,
 }: {
-  codec: CodecServerSettings;
+  codec: CodecSettings['codec'];
   namespace: string;
   keyRing: KeyRing;
   logger: Logger;

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { errorCode } from '../system/error-code';
 import { SettingsError } from './settings-error';
-import type { Wrong } from './variable';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -23,24 +22,30 @@ export function withEnvFile(env: Env, file: Env): Env {
   return { ...file, ...Object.fromEntries(Object.entries(env).filter(([, value]) => value)) };
 }
 
+/** Each makes this production by the value `production`. */
+export const ENVIRONMENTS = ['NODE_ENV', 'PLAID_ENV', 'ATOMIC_ENV'];
+
+/** The variable that makes this production; undefined where none does. */
+export function productionBy(env: Env): string | undefined {
+  return ENVIRONMENTS.find((name) => env[name]?.trim() === 'production');
+}
+
 /**
- * The environment as the schemas read it, cleaned once: trimmed, without what is empty, with the secrets in the files that
- * `<NAME>_FILE` names. Says what is wrong with how the variables of `names` are written.
+ * The environment, cleaned once: trimmed, without what is empty, with the secrets in the files that `<NAME>_FILE` names.
+ * `wrong` takes what is wrong with how variables are written.
  */
-export function cleanEnvironment(
+export function cleaned(
   env: Env,
-  { names, secrets, wrong }: { names: readonly string[]; secrets: readonly string[]; wrong: Wrong },
+  { names, secretNames }: { names: readonly string[]; secretNames: readonly string[] },
+  wrong: (name: string, what: string) => void,
 ): Record<string, string> {
-  const set: Record<string, string> = {};
-  for (const [name, value] of Object.entries(env)) {
-    const text = value?.trim();
-    if (text) set[name] = text;
-  }
-  for (const name of secrets) {
+  const texts = Object.entries(env).map(([name, value = '']) => [name, value.trim()]);
+  const set: Record<string, string> = Object.fromEntries(texts.filter(([, text]) => text));
+  for (const name of secretNames) {
     const file = set[`${name}_FILE`];
-    if (file === undefined) continue;
-    if (set[name] !== undefined) wrong(name, `and ${name}_FILE are both set, and only one of them may be`);
-    else set[name] = textOf(file, (what) => wrong(name, `cannot be read from ${name}_FILE: ${what}`));
+    if (file && set[name]) wrong(name, `and ${name}_FILE are both set, and only one of them may be`);
+    else if (file)
+      set[name] = textOf(file, (what) => wrong(name, `cannot be read from ${name}_FILE: ${what}`));
   }
   for (const [name, text] of Object.entries(set)) {
     const isOurs = names.includes(name) || name.startsWith('TEMPORAL_');
@@ -49,14 +54,13 @@ export function cleanEnvironment(
   return set;
 }
 
-/** A file's text without the newline at its end. */
-function textOf(file: string, refuse: (what: string) => void): string {
+function textOf(file: string, wrong: (what: string) => void): string {
   try {
     const text = readFileSync(file, 'utf8').trim();
-    if (text === '') refuse('the file is empty');
+    if (text === '') wrong('the file is empty');
     return text;
   } catch (error) {
-    refuse(`the file cannot be opened (${String(errorCode(error))})`);
+    wrong(`the file cannot be opened (${String(errorCode(error))})`);
     return '';
   }
 }

@@ -1,122 +1,85 @@
-/** The rules that settings are read by. */
-import { isIP } from 'node:net';
+/** The rules that settings are read by: from a trimmed text to its value. No message holds the text. */
+import { z } from 'zod';
 import { parseDurationMs } from '../contract/durations';
 
-/**
- * The value of a text, which is trimmed and not empty; {@link refuse}s a wrong one. `production` is what makes this
- * production, where a rule is stricter there.
- */
-export interface Rule<T> {
-  (text: string, production?: string): T;
-  /** The text may also stand in the file that `<NAME>_FILE` names. */
-  secret?: true;
+export type Rule<T> = z.ZodType<T, string>;
+
+/** Rules of secrets, which may also stand in the file that `<NAME>_FILE` names. */
+export const secrets = z.registry<object>();
+
+export const trueOrFalse = z
+  .enum(['true', 'false'], 'must be true or false')
+  .transform((text) => text === 'true');
+
+export function oneOf<const T extends string>(choices: readonly T[]) {
+  return z.enum(choices, `must be one of ${choices.join(', ')}`);
 }
 
-/** What is wrong with a text: follows the variable's name, and holds nothing of the text. */
-export class Refusal extends Error {}
-
-export function refuse(what: string): never {
-  throw new Refusal(what);
+export function matching(pattern: RegExp, what: string) {
+  return z.string().regex(pattern, `must be ${what}`);
 }
 
-const YEAR_MS = 365 * 86_400_000;
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
+export function integer(least: number, most: number) {
+  const what = `must be a whole number from ${least} to ${most}`;
+  const value = z.number().min(least, what).max(most, what);
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, what)
+    .transform(Number)
+    .pipe(value);
+}
+
+/** Milliseconds of `30s`, `15m`, `2h`, `7d`. */
+export function duration(leastMs: number) {
+  const valueMs = z
+    .number('must be a duration written like 30s, 15m, 2h or 7d')
+    .min(leastMs, `must be at least ${leastMs / 1_000}s`)
+    .max(365 * 86_400_000, 'must be at most 365d');
+  return z.string().transform(parseDurationMs).pipe(valueMs);
+}
+
+/** Comma-separated. */
+export function list<T>(entry: Rule<T>) {
+  const entries = z.array(z.string().trim().min(1, 'must not be empty').pipe(entry));
+  const rule = z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(entries);
+  return secrets.has(entry) ? rule.register(secrets, {}) : rule;
+}
 
 /** Whether a host name or address stands for this machine alone. */
 export function isLoopback(host: string): boolean {
-  return LOOPBACK.test(host);
+  return /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host);
 }
 
-export function oneOf<const T extends string>(choices: readonly T[]): Rule<T> {
-  return (text) => choices.find((one) => one === text) ?? refuse(`must be one of ${choices.join(', ')}`);
-}
+const url = z
+  .url({ protocol: /^https?$/, error: 'must be a URL that begins with https:// or http://', abort: true })
+  .transform((text) => new URL(text))
+  .refine(({ username, password }) => !username && !password, 'must not hold a user name or a password')
+  .refine(({ hash }) => !hash, 'must be a URL without a fragment');
+export const urlWithQuery = url.transform(({ href }) => href);
+/** Without the slash at its end. */
+export const baseUrl = url
+  .refine(({ search }) => !search, 'must be a URL without a query')
+  .transform(({ href }) => href.replace(/\/+$/, ''));
+/** Where credentials are sent to: plain HTTP is for this machine alone. */
+export const confidentialUrl = baseUrl.refine(
+  (text) => text.startsWith('https:') || isLoopback(new URL(text).hostname),
+  'must use https: plain http is for this machine alone',
+);
 
-export const trueOrFalse: Rule<boolean> = (text) =>
-  /^(true|false)$/.test(text) ? text === 'true' : refuse('must be true or false');
-
-export function matching(pattern: RegExp, what: string): Rule<string> {
-  return (text) => (pattern.test(text) ? text : refuse(`must be ${what}`));
-}
-
-/** Text that people read. */
-export function words(mostLength: number): Rule<string> {
-  return matching(
-    new RegExp(`^[\\x20-\\x7e]{1,${mostLength}}$`),
-    `at most ${mostLength} printable characters`,
+/** As browsers send it: scheme, host and port. */
+export const origin = z
+  .string()
+  .transform((text) => text.replace(/\/$/, ''))
+  .refine(
+    (text) => URL.canParse(text) && new URL(text).origin === text,
+    'must be an origin: scheme, host and port, no path',
   );
-}
-
-export function wholeNumber(least: number, most: number): Rule<number> {
-  return (text) => {
-    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-    return value >= least && value <= most
-      ? value
-      : refuse(`must be a whole number from ${least} to ${most}`);
-  };
-}
-
-export const port = wholeNumber(0, 65_535);
-
-/** Milliseconds of `30s`, `15m`, `2h`, `7d`. */
-export function duration(leastMs: number): Rule<number> {
-  return (text) => {
-    const valueMs = parseDurationMs(text) ?? refuse('must be a duration written like 30s, 15m, 2h or 7d');
-    if (valueMs < leastMs) refuse(`must be at least ${leastMs / 1_000}s`);
-    return valueMs > YEAR_MS ? refuse('must be at most 365d') : valueMs;
-  };
-}
-
-/** Comma-separated; entries are told by their place, since their text may be secret. */
-export function list<T>(rule: Rule<T>): Rule<readonly T[]> {
-  const read = (text: string, production?: string) =>
-    text.split(',').map((entry, index) => {
-      try {
-        return entry.trim() === '' ? refuse('must not be empty') : rule(entry.trim(), production);
-      } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
-        return refuse(`has a wrong entry ${index + 1}: it ${error.message}`);
-      }
-    });
-  return Object.assign(read, rule.secret && { secret: rule.secret });
-}
-
-/** An HTTP URL without a trailing slash. With `confidential`, plain HTTP is for this machine alone. */
-export function httpUrl({
-  confidential = false,
-  query = false,
-  httpsInProduction = false,
-} = {}): Rule<string> {
-  return (text, production) => {
-    const url = URL.canParse(text) ? new URL(text) : undefined;
-    if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-      return refuse('must be a URL that begins with https:// or http://');
-    }
-    if (url.username !== '' || url.password !== '') refuse('must not hold a user name or a password');
-    if (url.hash !== '' || (!query && url.search !== '')) {
-      refuse('must be a URL without a query or a fragment');
-    }
-    const isPlain = url.protocol === 'http:';
-    if (confidential && isPlain && !isLoopback(url.hostname)) {
-      refuse('must use https: plain http is for this machine alone');
-    }
-    if (httpsInProduction && isPlain && production !== undefined) refuse(`must use https with ${production}`);
-    return query ? url.href : url.href.replace(/\/+$/, '');
-  };
-}
-
-/** An origin as browsers send it: scheme, host and port. */
-export const origin: Rule<string> = (text) => {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isOrigin = url !== undefined && url.origin !== 'null' && text.replace(/\/$/, '') === url.origin;
-  return isOrigin ? url.origin : refuse('must be an origin: scheme, host and port, no path');
-};
 
 /** A proxy, by address or network, or by one of the names that stand for networks of this machine or site. */
-export const proxy: Rule<string> = (text) => {
-  const [, address = '', length] = /^([0-9A-Fa-f.:]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
-  const version = isIP(address);
-  const isNetwork = version !== 0 && Number(length ?? 0) <= (version === 4 ? 32 : 128);
-  return isNetwork || /^(loopback|linklocal|uniquelocal)$/.test(text)
-    ? text
-    : refuse('must be the address or the network of a proxy; no proxy is trusted unless it is named');
-};
+export const proxy = z.union(
+  [z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6(), z.enum(['loopback', 'linklocal', 'uniquelocal'])],
+  'must be the address or the network of a proxy; no proxy is trusted unless it is named',
+);

@@ -1,46 +1,30 @@
-import { cleanEnvironment, type Env } from './environment';
-import { type Problem, SettingsError } from './settings-error';
-import { readTree, type Tree, type ValuesOf, variablesOf, WRONG, type Wrong } from './variable';
+import type { z } from 'zod';
+import { cleaned, ENVIRONMENTS, type Env, productionBy } from './environment';
+import { group, type Source } from './parts';
+import { SettingsError } from './settings-error';
 
-/** Each makes this production by the value `production`. */
-const ENVIRONMENTS = ['NODE_ENV', 'PLAID_ENV', 'ATOMIC_ENV'];
-/** Read by Temporal's own library. */
-const TEMPORAL_SECRETS = ['TEMPORAL_API_KEY'];
-
-/** The variable that makes this production; undefined where none does. */
-export function productionBy(env: Env): string | undefined {
-  return ENVIRONMENTS.find((name) => env[name]?.trim() === 'production');
-}
-
-export interface Schema<Settings> {
-  /** Names of all variables that are read, those of Temporal's own library aside. */
-  names: readonly string[];
-  /** Throws {@link SettingsError} with every problem at once. */
-  read(env: Env): Settings;
-}
-
-export type SettingsOf<T> = T extends Schema<infer Settings> ? Settings : never;
-
-/** The settings of a process, in the shape of the tree. */
-export function schemaOf<T extends Tree>(tree: T): Schema<ValuesOf<T>> {
-  const variables = new Map(variablesOf(tree).map((variable) => [variable.name, variable]));
+/** The settings of a process, in the shape of its parts. */
+export function schemaOf<T extends z.ZodRawShape>(shape: T) {
+  const schema = group(shape);
+  const variables: Source['variables'] = new Map();
+  schema.safeParse({ set: {}, variables });
+  /** Of all variables that are read, those of Temporal's own library aside. */
   const names = [...new Set([...ENVIRONMENTS, ...variables.keys()])];
-  const secrets = names.filter((name) => variables.get(name)?.secret).concat(TEMPORAL_SECRETS);
-  return {
-    names,
-    read(env) {
-      const problems = new Map<string, Problem>();
-      const wrong: Wrong = (name, what) => {
-        const example = variables.get(name)?.example;
-        if (!problems.has(name))
-          problems.set(name, { name, what, ...(example !== undefined && { example }) });
-        return WRONG;
-      };
-      const set = cleanEnvironment(env, { names, secrets, wrong });
-      const saying = productionBy(set);
-      const values = readTree(tree, { set, production: saying && `${saying}=production`, wrong });
-      if (values === WRONG || problems.size > 0) throw new SettingsError([...problems.values()]);
-      return values;
-    },
-  };
+  const secretNames = ['TEMPORAL_API_KEY', ...names.filter((name) => variables.get(name)?.isSecret)];
+
+  /** Throws {@link SettingsError} with every problem at once. */
+  function read(env: Env): z.output<typeof schema> {
+    const problems = new Map<string, string>();
+    const wrong = (name: string, what: string) => problems.has(name) || problems.set(name, what);
+    const set = cleaned(env, { names, secretNames }, wrong);
+    const by = productionBy(set);
+    const { data, error } = schema.safeParse({ set, production: by && `${by}=production`, variables });
+    for (const { path, message } of error?.issues ?? []) wrong(String(path.at(-1)), message);
+    if (!error && problems.size === 0) return data;
+    throw new SettingsError(
+      [...problems].map(([name, what]) => ({ name, what, example: variables.get(name)?.example })),
+    );
+  }
+  return { names, read };
 }
+export type SettingsOf<T extends { read(env: Env): unknown }> = ReturnType<T['read']>;

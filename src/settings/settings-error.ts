@@ -6,7 +6,7 @@ export interface Problem {
   /** Follows the name: `is required`. */
   what: string;
   /** A right value. */
-  example?: string;
+  example?: string | undefined;
 }
 
 /** Every problem of a process's settings, in one message. */
