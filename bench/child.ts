@@ -1,4 +1,4 @@
-/** A process of the benchmark, and calls to it: so that its CPU and memory are nobody else's. */
+/** A process of the benchmark, and calls to it: its CPU and memory can be measured alone. */
 import { type ChildProcess, fork } from 'node:child_process';
 import path from 'node:path';
 import { z } from 'zod';

@@ -73,7 +73,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
     typePackages: ['@temporalio/envconfig'],
   },
   'src/link-client': {
-    rooms: ['src/contract', 'src/encryption', 'src/temporal'],
+    rooms: ['src/contract', 'src/system', 'src/encryption', 'src/temporal'],
     packages: ['@temporalio/client', '@temporalio/common', '@temporalio/proto'],
   },
   'src/http/server': {

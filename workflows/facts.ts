@@ -50,7 +50,7 @@ export interface LinkFacts {
   historyAwaitedSince?: string;
   /** The bank withdrew the link's account: Atomic has to drop it. */
   accountRevoked: boolean;
-  /** The bank's user withdrew permission: an unlink that nobody asked us for. */
+  /** The bank's user withdrew permission: an unlink that was not requested here. */
   permissionRevoked: boolean;
   /** Something suggests that the Item has changed: it is to be looked at. */
   lookWanted: boolean;

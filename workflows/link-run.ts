@@ -134,7 +134,7 @@ export class LinkRun {
     this.apply({ type: 'job_completed', ...completed });
   }
 
-  /** As {@link Onlooker}: a step is being tried again. */
+  /** As {@link StepObserver}: a step is being tried again. */
   stalled(step: string, reason: Reason): void {
     this.apply({ type: 'stalled', step, reason });
   }
@@ -143,12 +143,12 @@ export class LinkRun {
     this.apply({ type: 'resumed', step });
   }
 
-  /** As {@link Onlooker}: lets time pass before a step is tried again, unless an operator wants it at once. */
+  /** As {@link StepObserver}: lets time pass before a step is tried again, unless an operator wants it at once. */
   async pause(ms: number, summary: string): Promise<void> {
     const before = this.retriesAskedFor;
     let isOver = false;
     const wanted = condition(() => isOver || this.retriesAskedFor !== before);
-    // A timer that nobody waits for any more does no harm; a scope to end it by would be another one than histories have.
+    // A timer that is no longer waited for does no harm; a scope to end it would not match existing histories.
     await Promise.race([sleep(ms, { summary }), wanted]);
     isOver = true;
   }

@@ -126,7 +126,7 @@ export function handleMessages(link: LinkRun): void {
       } catch (error) {
         const failure = failureOf(error);
         if (failure?.code === 'access_revoked') link.apply({ type: 'item_lost', reason: failure });
-        throw refusal(failure?.code ?? 'internal_error', 'No Link token could be made.');
+        throw refusal(failure?.code ?? 'internal_error', 'The Link token could not be made.');
       }
     },
     {
@@ -143,16 +143,16 @@ export function handleMessages(link: LinkRun): void {
       );
       if (link.facts.lost) throw refusal('not_linked', 'The Item is gone.');
       if (failure && failure.code !== 'sign_in_required') {
-        // Nobody may ask again, so the link goes on looking.
+        // The caller may not ask again, so the link keeps looking.
         link.apply({ type: 'look_wanted' });
-        throw refusal(failure.code, 'The Item could not be looked at now.');
+        throw refusal(failure.code, 'The Item cannot be read at the moment.');
       }
       if (link.facts.attention) throw refusal('still_needs_attention', 'The Item still needs the user.');
       return link.view;
     },
     {
       validator: () => refuseUnlessNeeded(link),
-      description: 'Look whether the sign-in is repaired, and go on',
+      description: 'Check whether the sign-in is repaired, and continue',
     },
   );
 
@@ -167,9 +167,9 @@ export function handleMessages(link: LinkRun): void {
       validator: ({ accountId }: ChooseAccountUpdate) => {
         refuseUnlessOpen(link);
         const { choices } = link.facts;
-        if (!choices) throw refusal('not_needed', 'The link asks for no account.');
+        if (!choices) throw refusal('not_needed', 'The link does not ask for an account.');
         if (!choices.some((choice) => choice.accountId === accountId))
-          throw refusal('account_not_found', 'The account is none of the choices.');
+          throw refusal('account_not_found', 'The account is not one of the choices.');
       },
       description: 'The account that the user has chosen',
     },
@@ -182,7 +182,7 @@ function refuseUnlessOpen(link: LinkRun): void {
 
 function refuseUnlessNeeded(link: LinkRun): void {
   refuseUnlessOpen(link);
-  // A bank that is about to drop the sign-in wants the same of the user as one that has.
+  // Before the bank ends access, the user can do the same as after.
   if (!link.facts.attention && !link.facts.warning) {
     throw refusal('not_needed', 'The link needs no attention.');
   }

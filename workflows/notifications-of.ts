@@ -5,7 +5,7 @@ import { isSame } from './attention-changes';
 import type { LinkFacts } from './facts';
 import { stateOf } from './link-view';
 
-/** The run that tells of it is not known here. */
+/** Without the run, which is not known here. */
 export type News = Omit<NotificationEvent, 'id' | 'data'> & {
   data: Omit<NotificationEvent['data'], 'runId'>;
 };

@@ -42,25 +42,25 @@ function whyOf(link: LinkFacts): string {
 function nextMoveOf(link: LinkFacts): string {
   const trouble = troubleOf(link);
   if (trouble?.code === 'configuration_error' && !isFinal(stateOf(link)))
-    return 'an operator mends keys or set-up; it is tried again every 10 minutes at the latest';
+    return 'an operator fixes keys or set-up; it is retried at least every 10 minutes';
   const state = stateOf(link);
   if (trouble && state !== 'needs_attention' && !isFinal(state))
-    return 'it is tried again by itself; see the pending activities';
+    return 'it is retried automatically; see the pending activities';
   switch (state) {
     case 'exchanging':
     case 'creating_processor_token':
     case 'registering':
-      return 'a step is under way';
+      return 'a step is in progress';
     case 'waiting':
-      return "Atomic's webhook is awaited; it is asked when that is overdue";
+      return "waits for Atomic's webhook, and polls Atomic once that is overdue";
     case 'linked':
-      return 'nothing, until a job is asked for, a webhook comes or the link is removed';
+      return 'nothing, until a job is requested, a webhook arrives or the link is removed';
     case 'needs_attention':
       return !link.choices?.length
         ? 'the user acts in Link, in update mode'
         : 'the user chooses one of the accounts (POST …/account)';
     case 'unlinking':
-      return 'what is held at Atomic and Plaid is removed, however long that takes';
+      return 'access at Atomic and Plaid is removed, however long that takes';
     case 'unlinked':
     case 'failed':
       return 'nothing: the link has ended';
@@ -69,7 +69,7 @@ function nextMoveOf(link: LinkFacts): string {
 
 /**
  * Makes the link findable by its state, its error and its jobs. Each upsert is an event in the history and a write to the
- * index, so there is none while the link is listed as what it is; the Item's id goes with the next one.
+ * index, so there is none while the index is up to date; the Item's id goes with the next one.
  */
 export function publish(link: LinkFacts): void {
   const listed = workflowInfo().typedSearchAttributes;

@@ -44,8 +44,8 @@ const BUDGETS = {
   notification: { totalMs: 24 * HOUR_MS, shows: [] },
 } as const satisfies Record<string, Budget>;
 
-/** Hears why a step has to be tried again, and that it is over. */
-export interface Onlooker {
+/** Learns why a step is retried, and when that is over. */
+export interface StepObserver {
   stalled(step: string, reason: Reason): void;
   resumed(step: string): void;
   /** Lets so many milliseconds pass before the next start of a step, or fewer. */
@@ -59,13 +59,13 @@ type Request<S extends Step> = Parameters<Activities[S]>;
 type Answer<S extends Step> = Awaited<ReturnType<Activities[S]>>;
 
 /** The activities under one budget, called as what they are: `await setup.createProcessorToken({ … })`. */
-export function stepsOf(budget: keyof typeof BUDGETS, onlooker?: Onlooker): Activities {
+export function stepsOf(budget: keyof typeof BUDGETS, observer?: StepObserver): Activities {
   const steps: Partial<Activities> = {};
   return new Proxy(steps, {
     get:
       <S extends Step>(_: unknown, step: S) =>
       (...request: Request<S>) =>
-        perform(step, request, BUDGETS[budget], onlooker),
+        perform(step, request, BUDGETS[budget], observer),
   }) as Activities;
 }
 
@@ -77,7 +77,7 @@ async function perform<S extends Step>(
   step: S,
   request: Request<S>,
   budget: Budget,
-  onlooker: Onlooker | undefined,
+  observer: StepObserver | undefined,
 ): Promise<Answer<S>> {
   const subject = subjectOf(request);
   const name = subject === undefined ? step : `${step} ${subject}`;
@@ -94,18 +94,18 @@ async function perform<S extends Step>(
         if (!failure || !mayBeTriedAgain(error)) throw error;
         attempts = failure.details?.attempts ?? attempts + 1;
         shown = failure.code;
-        onlooker?.stalled(name, failure);
+        observer?.stalled(name, failure);
         if (failure.code === 'configuration_error')
-          limit.waitForOperator(await onlooker?.configurationWaitMs());
+          limit.waitForOperator(await observer?.configurationWaitMs());
         else limit.goOn();
         const delayMs = Math.max(failure.details?.retryDelayMs ?? 0, pauseMs);
         if (delayMs >= limit.leftMs) throw error;
         const summary = `${name} again`;
-        await (onlooker?.pause(delayMs, summary) ?? sleep(delayMs, { summary }));
+        await (observer?.pause(delayMs, summary) ?? sleep(delayMs, { summary }));
       }
     }
   } finally {
-    if (shown !== undefined) onlooker?.resumed(name);
+    if (shown !== undefined) observer?.resumed(name);
   }
 }
 

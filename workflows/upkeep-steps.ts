@@ -17,7 +17,7 @@ export async function lookAtItem(link: LinkRun): Promise<void> {
   if (warning && !link.facts.lost) link.apply({ type: 'warned', warning });
 }
 
-/** Waits for the user, and looks at the Item now and then: nobody may tell that it is in order again. */
+/** Waits for the user, and looks at the Item now and then: no webhook may say that it is in order again. */
 export async function waitForUser(link: LinkRun): Promise<void> {
   const { attentionGiveUpAfterMs } = await link.readSettings();
   const elapsedMs = () => Date.now() - Date.parse(link.facts.attentionSince ?? '');

@@ -50,7 +50,7 @@ export class WebhookInbox {
     const { facts } = this.link;
     if (facts.ending || !this.isNew(bodySha256)) return;
     if (facts.jobs[job]) this.link.apply({ type: 'webhook_came', job, hint });
-    else log.info('webhook for a job that was not asked for', { job });
+    else log.info('webhook for a job that was not requested', { job });
   }
 
   takePlaid(signal: PlaidWebhookSignal): void {

@@ -64,7 +64,7 @@ const entry: Entry<ApiSettings> = {
             'API_KEYS and ATOMIC_WEBHOOK_SECRETS were read again',
           );
         } catch (error) {
-          logger.error({ err: error }, 'the settings were not read again; those from before still count');
+          logger.error({ err: error }, 'the settings were not read again; the previous ones still apply');
         }
       },
     };

@@ -105,7 +105,7 @@ async function tell(stack: LocalStack, timeline: Timeline, stop: AbortSignal): P
     note: `${started.status}: user ${userId}, ${JOBS.length} jobs`,
   });
   const watching = followStates(stack, timeline, link, signal);
-  // What goes wrong in it is heard of where it is awaited.
+  // A failure surfaces where it is awaited.
   watching.catch(() => undefined);
 
   for (const job of JOBS) {

@@ -3,7 +3,7 @@ const RUNNING = ['pending', 'processing', 'running', 'queued', 'started', 'inpro
 const FAILED = ['failed', 'failure', 'error', 'errored'];
 
 /**
- * What an object of Atomic's says of itself in `status`. Atomic tells of a failure by a status inside an event or a result
+ * What an object of Atomic's says of itself in `status`. Atomic reports a failure by a status inside an event or a result
  * rather than by an event of its own. Undefined where it says nothing of the kind.
  */
 export function jobStatusIn(value: unknown): 'running' | 'failed' | undefined {

@@ -17,7 +17,7 @@ export type Action = (typeof ACTIONS)[number];
 /** How a code is answered over HTTP. Its title is the code in words, see {@link titleOf}. */
 export interface ProblemKind {
   status: number;
-  /** Standing words. Of a 5xx they are all that a caller is given. */
+  /** The usual words. For a 5xx, callers see nothing else. */
   message: string;
   /** `Retry-After`, where the failure itself does not say. */
   retryAfterSeconds?: number;
@@ -78,7 +78,7 @@ export const FAILURES = {
   provider_unavailable: {
     action: 'retry_later',
     status: 503,
-    message: 'The provider did not answer, or answered with a fault.',
+    message: 'The provider did not answer, or answered with an error.',
     retryAfterSeconds: 10,
   },
   result_too_large: {
@@ -128,7 +128,7 @@ export function linkError(code: FailureCode, message: string = FAILURES[code].me
 
 interface ClassRule {
   code: FailureCode;
-  /** Trying the same call again can help, without anyone's doing. */
+  /** Retrying the same call can help, without any change. */
   passing: boolean;
   /** Codes of the provider that mean another failure than their class does. */
   exceptions?: Readonly<Record<string, FailureCode>>;
@@ -196,8 +196,8 @@ const REFUSALS = {
   forbidden: { status: 403, message: 'The key does not have the scope that this route needs.' },
   link_not_found: { status: 404, message: 'This user was never linked.' },
   job_not_found: { status: 404, message: 'The link has no such job.' },
-  not_found: { status: 404, message: 'There is nothing under this path.' },
-  method_not_allowed: { status: 405, message: 'See Allow for what this path takes.' },
+  not_found: { status: 404, message: 'There is nothing at this path.' },
+  method_not_allowed: { status: 405, message: 'The Allow header lists the methods of this path.' },
   already_linked: {
     status: 409,
     message: 'The user has an open link that was started by another request. Unlink first.',
@@ -211,14 +211,14 @@ const REFUSALS = {
   payload_too_large: { status: 413, message: 'The request is too large.' },
   unsupported_media_type: {
     status: 415,
-    message: 'Only application/json is taken, and no Content-Encoding.',
+    message: 'Only application/json without a Content-Encoding is accepted.',
   },
   too_many_requests: {
     status: 429,
-    message: 'The limit for this key or address is used up.',
+    message: 'The limit for this key or address has been reached.',
     retryAfterSeconds: 60,
   },
-  overloaded: { status: 503, message: 'Too much is under way. Try again.', retryAfterSeconds: 2 },
+  overloaded: { status: 503, message: 'The service is overloaded. Try again.', retryAfterSeconds: 2 },
   temporal_unavailable: {
     status: 503,
     message: 'Links cannot be reached at the moment. Try again.',

@@ -2,7 +2,7 @@ import type { FailureCode, WarningCode } from './failures';
 import type { Job } from './jobs';
 import type { JobState, LinkState } from './states';
 
-/** What a caller is told of, as Standard Webhooks: thin, ids and states alone. */
+/** Notifications to the caller, as Standard Webhooks: thin, with ids and states only. */
 export const NOTIFICATION_TYPES = [
   'job.completed',
   'job.failed',

@@ -20,17 +20,17 @@ export const userIdSchema = z
   )
   .meta({
     description:
-      "The caller's opaque id of a user. It is readable in Temporal, so it must hold nothing that the caller would not log.",
+      "The caller's opaque id of a user. It is readable in Temporal: do not use anything that you would not log.",
   });
 
 export const jobSchema = z.enum(JOBS).meta({ description: "Atomic's `job`." });
 
 // One schema per enum: each is a named component of the OpenAPI document, so that generators make one type of it.
-export const linkStateSchema = z.enum(LINK_STATES).meta({ description: 'Where a link stands.' });
+export const linkStateSchema = z.enum(LINK_STATES).meta({ description: 'The state of a link.' });
 export const indexedLinkStateSchema = z
   .enum(INDEXED_LINK_STATES)
-  .meta({ description: 'The states of a link that last, as the index has them.' });
-export const jobStateSchema = z.enum(JOB_STATES).meta({ description: 'Where a job stands.' });
+  .meta({ description: 'The lasting states of a link, as the index has them.' });
+export const jobStateSchema = z.enum(JOB_STATES).meta({ description: 'The state of a job.' });
 export const failureCodeSchema = z
   .enum(FAILURE_CODES)
   .meta({ description: 'Why a link or a job failed, or what it waits for.' });
@@ -91,7 +91,7 @@ export const linkViewSchema = z.strictObject({
   createdAt: timestampSchema,
   updatedAt: timestampSchema,
 });
-/** What everybody sees of a link, over HTTP and by query alike. */
+/** The public view of a link, over HTTP and by query. */
 export type LinkView = z.infer<typeof linkViewSchema>;
 
 /** A link as Temporal's index has it. It follows by a moment or two, and needs no worker. */
@@ -138,10 +138,10 @@ const startLinkFields = {
 
 export const startLinkByPublicTokenSchema = z
   .strictObject({ ...startLinkFields, publicToken: publicTokenSchema })
-  .meta({ description: 'With the public token that Link gave.' });
+  .meta({ description: 'With the public token from Link.' });
 export const startLinkByAccessTokenSchema = z
   .strictObject({ ...startLinkFields, accessToken: accessTokenSchema })
-  .meta({ description: 'With the access token of an Item that the caller has.' });
+  .meta({ description: 'With the access token of an Item that the caller already has.' });
 
 /** The first step names the field that is wrong, which a choice between two objects cannot. */
 export const startLinkSchema = z

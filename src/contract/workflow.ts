@@ -134,7 +134,7 @@ export interface LinkSettings {
   /** When a run continues as new at the latest. */
   runMaxAgeMs: number;
   removeItemOnUnlink: boolean;
-  /** Whether the caller is told of what happens. */
+  /** Whether the caller gets notifications. */
   notify: boolean;
 }
 

@@ -137,7 +137,7 @@ export async function startDevServer(options: DevServerOptions): Promise<DevServ
       timeoutMs: options.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS,
       signal: giveUp.signal,
     });
-    // Where the exit wins, nobody else hears of what the wait ends with.
+    // If the exit wins, nothing else handles the outcome of the wait.
     ready.catch(() => undefined);
     await Promise.race([
       ready,

@@ -28,7 +28,7 @@ export async function eraseUser(
   const workflowId = eraseIdOf(userId);
   const { connection, options } = client;
   const deadline = new CallDeadline(connection, callTimeoutMs);
-  // One that is open is joined without a start, of which the server would keep what it refuses.
+  // An open one is joined without a start, because the server keeps the input of a start that it refuses.
   let runId: string | undefined;
   if (!(await hasOpenRun(client, workflowId, deadline))) {
     const runs = new UserRuns({ connection, namespace: options.namespace });

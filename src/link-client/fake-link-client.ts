@@ -168,9 +168,9 @@ export class FakeLinkClient implements Links {
     parsed(chooseAccountSchema, { accountId });
     const link = this.#open(userId);
     const { choices } = link.view;
-    if (!choices) throw new LinkClientError('not_needed', 'The link asks for no account.');
+    if (!choices) throw new LinkClientError('not_needed', 'The link does not ask for an account.');
     if (!choices.some((choice) => choice.accountId === accountId)) {
-      throw new LinkClientError('account_not_found', 'The account is none of the choices.');
+      throw new LinkClientError('account_not_found', 'The account is not one of the choices.');
     }
     delete link.view.error;
     delete link.view.choices;

@@ -11,7 +11,7 @@ export interface LinkClientOptions {
   taskQueue?: string;
   /** Every method that does not wait is over by then, whatever Temporal does. Default 4,000. */
   callTimeoutMs?: number;
-  /** For the two repair methods, once the worker has begun: Plaid is asked on the way. Default 20,000. */
+  /** For the two repair methods, once the worker has begun: they call Plaid. Default 20,000. */
   repairTimeoutMs?: number;
   /** How many different jobs this process waits for at once; beyond that, `overloaded`. Default 1,000. */
   maxWaits?: number;

@@ -75,7 +75,7 @@ export async function listLinks(
 
 export const OF_LINKS = `WorkflowType = ${quoted(WORKFLOW_TYPE)} AND ExecutionStatus != 'ContinuedAsNew'`;
 
-/** The rows that are their user's newest run. An open one is; of the closed ones the index is asked. */
+/** The rows that are their user's newest run. An open one always is; for closed ones the index is queried. */
 async function newestOf(
   client: WorkflowClient,
   deadline: CallDeadline,

@@ -1,6 +1,6 @@
 interface Lane<T> {
   running: Promise<T>;
-  /** Begins once `running` is over; everybody who has come since shares it. */
+  /** Begins once `running` is over; all callers that have come since share it. */
   next?: Promise<T>;
 }
 

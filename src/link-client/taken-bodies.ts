@@ -1,3 +1,5 @@
+import { setNewest } from '../system/set-newest';
+
 /** The link itself knows second deliveries for far longer; this only keeps a flood of them from Temporal. */
 const REMEMBERED_MS = 60_000;
 const MAX_USERS = 10_000;
@@ -36,15 +38,5 @@ export class TakenBodies {
   /** What comes from now on may mean something new, even in the same words. */
   forget(userId: string): void {
     this.#taken.delete(userId);
-  }
-}
-
-/** Sets an entry as the newest of the map, and drops the oldest beyond the limit. */
-function setNewest<T>(entries: Map<string, T>, limit: number, key: string, value: T): void {
-  entries.delete(key);
-  entries.set(key, value);
-  for (const oldest of entries.keys()) {
-    if (entries.size <= limit) return;
-    entries.delete(oldest);
   }
 }

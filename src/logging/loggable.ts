@@ -82,7 +82,7 @@ export function hasSafeMessage(error: Error): boolean {
   );
 }
 
-/** A failure whose code and words say it all: where it was thrown is where all are. A bug is told by its stack. */
+/** A failure that its code and words explain: all are thrown in the same place. A bug needs its stack. */
 function isClassified(error: Error): boolean {
   if (error instanceof ApplicationFailure)
     return isFailureCode(error.type) && error.type !== 'internal_error';

@@ -49,7 +49,7 @@ export function keepSearchAttributes({
   }
 
   const done = register();
-  // Whoever needs it waits for it; until then nobody may be listening.
+  // The code that needs it waits for it; until then there may be no listener.
   done.catch(() => undefined);
   return { stop: () => stopping.abort(), done };
 }

@@ -23,7 +23,7 @@ export function plaidKeyFile(plaidUrl: string, logger: Logger, folder = DATA_FOL
         await writeFile(draft, JSON.stringify(keys), { mode: 0o600 });
         await rename(draft, file);
       } catch (error) {
-        logger.debug({ err: error }, "Plaid's verification keys are not kept over a restart");
+        logger.debug({ err: error }, "Plaid's verification keys could not be stored for the next start");
         await rm(draft, { force: true }).catch(() => undefined);
       }
     },

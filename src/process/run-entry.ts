@@ -15,7 +15,7 @@ export interface Running {
   drain?(): Promise<void>;
   /** Takes nothing new, finishes what it has, frees what it holds. */
   close(): Promise<void>;
-  /** Settles when it ends by itself: resolves when its work is done, rejects when it cannot go on. */
+  /** Settles when it ends by itself: resolves when its work is done, rejects when it cannot continue. */
   ended?: Promise<void>;
   /** On SIGHUP. */
   reload?(): void;
@@ -92,7 +92,7 @@ export async function runEntry<Settings extends ProcessSettings>(entry: Entry<Se
     const isForPeople = error instanceof SafeError;
     if (isForPeople) process.stderr.write(`${entry.name}: ${error.message}\n`);
     // A command at a terminal has said it once.
-    if (!isForPeople || !entry.logTo) logger.fatal({ err: error }, 'cannot go on');
+    if (!isForPeople || !entry.logTo) logger.fatal({ err: error }, 'cannot continue');
     process.exit(1);
   }
 }

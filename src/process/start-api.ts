@@ -92,7 +92,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   gaugeLinks(metrics, () => countLinks(client.workflow, COUNT_TIMEOUT_MS));
 
   let current = httpSecrets(options.secrets);
-  // Plaid is told where to send webhooks, so the port has to be known before anything listens on it.
+  // Plaid gets the address for webhooks, so the port has to be known before anything listens on it.
   const port = http.port === 0 ? await claimPort(http.host, 0) : http.port;
   const url = urlOf(http.host, port);
   const publicUrl = http.publicUrl ?? url;

@@ -53,7 +53,7 @@ export async function startCodec({
     metrics,
   });
   const url = await listenOn(app, { host, port, variable: 'CODEC_PORT' });
-  if (isOpen) logger.warn({ url }, 'codec server without CODEC_TOKEN or CODEC_JWKS_URL: on loopback alone');
+  if (isOpen) logger.warn({ url }, 'codec server without CODEC_TOKEN or CODEC_JWKS_URL: on loopback only');
   else logger.info({ url }, 'codec server is listening');
   return { url, drain: () => drain(app, settings.drainDelayMs), close: () => app.close() };
 }

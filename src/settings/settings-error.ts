@@ -1,7 +1,7 @@
 import { SafeError } from '../contract/safe-error';
 
 /** What is wrong with one variable. Holds nothing of its value. */
-export interface Problem {
+export interface SettingProblem {
   name: string;
   /** Follows the name: `is required`. */
   what: string;
@@ -11,9 +11,9 @@ export interface Problem {
 
 /** Every problem of a process's settings, in one message. */
 export class SettingsError extends SafeError {
-  readonly problems: readonly Problem[];
+  readonly problems: readonly SettingProblem[];
 
-  constructor(problems: readonly Problem[]) {
+  constructor(problems: readonly SettingProblem[]) {
     const count = problems.length === 1 ? 'One setting is wrong' : `${problems.length} settings are wrong`;
     const lines = problems.map(
       ({ name, what, example }) =>

@@ -1,6 +1,6 @@
 import { isGrpcServiceError } from '@temporalio/client';
 
-/** The gRPC status codes that are told apart here (grpc.io, "Status codes and their use in gRPC"). */
+/** The gRPC status codes that are distinguished here (grpc.io, "Status codes and their use in gRPC"). */
 export const GRPC_STATUS = {
   CANCELLED: 1,
   UNKNOWN: 2,
@@ -19,7 +19,7 @@ export const GRPC_STATUS = {
 } as const;
 
 /**
- * Whether a failed call may succeed later, by nobody's doing: what is not an answer of Temporal's, or one that says that it
+ * Whether a failed call may succeed later without any change: what is not an answer of Temporal's, or one that says that it
  * cannot answer now. A namespace that is not there may be on its way: processes are started together.
  */
 export function mayPass(error: unknown): boolean {

@@ -32,7 +32,7 @@ export function startTracing({
 }): Tracing {
   if (endpoint === undefined) return { stop: async () => undefined };
   if (new URL(endpoint).port === GRPC_PORT) {
-    logger.warn('no traces: they go by OTLP over HTTP, whose usual port is 4318, and 4317 is that of gRPC');
+    logger.warn('no traces: they are sent by OTLP over HTTP, usually to port 4318; 4317 is for gRPC');
     return { stop: async () => undefined };
   }
   const provider = new BasicTracerProvider({

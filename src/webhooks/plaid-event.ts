@@ -16,7 +16,7 @@ export type PlaidWebhook = { ok: true; event: PlaidEvent } | { ok: false; errors
 const text = z.string().min(1).max(200);
 const kindSchema = z.object({ webhook_type: text, webhook_code: text });
 const environmentSchema = z.object({ environment: z.string() });
-// Webhooks of processors and of Link have no `item_id`, so it is asked for only where it is used.
+// Webhooks of processors and of Link have no `item_id`, so it is required only where it is used.
 const itemSchema = z.object({ item_id: text });
 
 type Change<Signal = PlaidWebhookSignal> = Signal extends PlaidWebhookSignal

@@ -1,5 +1,6 @@
 import type { CryptoKey } from 'jose';
 import type { PlaidVerificationKey } from '../contract/plaid';
+import { setNewest } from '../system/set-newest';
 import { settleWithin } from '../system/settle-within';
 import { loadJose } from './load-jose';
 
@@ -142,8 +143,8 @@ export function createPlaidKeyCache(options: PlaidKeyCacheOptions): PlaidKeyCach
     const { answer, key } = await fetchAnswer(fetchKey, keyId);
     if (answer.ok || answer.reason === 'expired_key') {
       const untilMs = nowMs() + KNOWN_FOR_MS;
-      remember(known, MAX_KNOWN, keyId, { answer, untilMs });
-      if (answer.ok && key) remember(stored, MAX_KNOWN, keyId, { key, untilMs });
+      setNewest(known, MAX_KNOWN, keyId, { answer, untilMs });
+      if (answer.ok && key) setNewest(stored, MAX_KNOWN, keyId, { key, untilMs });
       else stored.delete(keyId);
       // Not waited for: a slow disk is no reason to have the webhook sent again.
       void store?.write([...stored.values()]);
@@ -153,7 +154,7 @@ export function createPlaidKeyCache(options: PlaidKeyCacheOptions): PlaidKeyCach
     // While Plaid is away a key stays one of the known, or its return would have to pass the limit for new ones.
     if (!unavailable) known.delete(keyId);
     const untilMs = nowMs() + (unavailable ? UNAVAILABLE_FOR_MS : UNKNOWN_FOR_MS);
-    remember(misses, maxMisses, keyId, { answer, untilMs });
+    setNewest(misses, maxMisses, keyId, { answer, untilMs });
     return answer;
   }
 
@@ -200,15 +201,5 @@ async function importKey(keyId: string, jwk: PlaidVerificationKey): Promise<Plai
     return { ok: true, key: await importJWK({ kty, crv, x, y }, 'ES256') };
   } catch {
     return { ok: false, reason: 'unusable_key' };
-  }
-}
-
-/** Sets an entry as the newest of the map and drops the oldest beyond the limit. */
-function remember<T>(entries: Map<string, T>, limit: number, keyId: string, entry: T): void {
-  entries.delete(keyId);
-  entries.set(keyId, entry);
-  for (const oldest of entries.keys()) {
-    if (entries.size <= limit) break;
-    entries.delete(oldest);
   }
 }

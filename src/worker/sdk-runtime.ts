@@ -73,7 +73,7 @@ export function watchForLostTask(logger: TemporalLogger): {
   const log: TemporalLogger['log'] = (level, message, meta) => {
     logger.log(level, message, meta);
     if (!message.includes(LOST_TASK)) return;
-    logger.error('The SDK has lost a task: this worker ends, so that the run goes on in another.');
+    logger.error('The SDK has lost a task: this worker exits, so that another one continues the run.');
     resolve();
   };
   return { taskLost, logger: { ...logger, log } };

@@ -99,7 +99,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const create = () => Worker.create(workerOptions);
   const worker = await (work.leanThreads ? withLeanThreads(create, { logger }) : create());
   const ended = worker.run();
-  // Whoever closes it hears of it; until then nobody may be listening.
+  // Closing it reports the failure; until then there may be no listener.
   ended.catch(() => undefined);
   return {
     ended,

@@ -97,7 +97,7 @@ describe("Temporal's command line with the codec server", () => {
 
   it('shows the details of a link', async () => {
     const details = await temporal('workflow', 'metadata', '--workflow-id', workflowIdOf(userId));
-    expect(details).toContain('nothing, until a job is asked for');
+    expect(details).toContain('nothing, until a job is requested');
   }, 60_000);
 
   it('updates a link, once its input says which workflow it is for', async () => {

@@ -25,20 +25,20 @@ describe('what an operator reads of a link in the Temporal UI', () => {
     expect(detailsOf(link({}))).toEqual([
       `**exchanging** since ${SINCE}; employer-classification: pending, recurrence-detection: pending`,
       'Why: nothing is wrong',
-      'Next: a step is under way',
+      'Next: a step is in progress',
     ]);
   });
 
   it('names provider, code and request of a failure, and whose move it is', () => {
     expect(detailsOf(link({ stalls: { exchangePublicToken: REFUSED } })).slice(1)).toEqual([
       'Why: configuration_error (plaid: INVALID_API_KEYS, request request-1)',
-      'Next: an operator mends keys or set-up; it is tried again every 10 minutes at the latest',
+      'Next: an operator fixes keys or set-up; it is retried at least every 10 minutes',
     ]);
   });
 
   it('leaves a fault that may pass to the provider, and a sign-in to the user', () => {
     const passing: Reason = { code: 'provider_unavailable' };
-    expect(detailsOf(link({ stalls: { exchangePublicToken: passing } }))[2]).toMatch(/tried again by itself/);
+    expect(detailsOf(link({ stalls: { exchangePublicToken: passing } }))[2]).toMatch(/retried automatically/);
     const attention = detailsOf(link({ sealedAccessToken: 'sealed', attention: 'sign_in_required' }));
     expect(attention.slice(1)).toEqual([
       'Why: sign_in_required',

@@ -14,7 +14,7 @@ describe('a task that the core of the SDK has lost', () => {
     await taskLost;
     expect(lines).toEqual([
       'ERROR Extra buffered run should not have produced an activation',
-      'ERROR The SDK has lost a task: this worker ends, so that the run goes on in another.',
+      'ERROR The SDK has lost a task: this worker exits, so that another one continues the run.',
     ]);
   });
 

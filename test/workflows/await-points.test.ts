@@ -220,8 +220,8 @@ const COVERED: Readonly<Record<string, readonly Wait[]>> = {
   'steps.ts stepsOf': [['perform', 'exchange under way']],
   'steps.ts perform': [
     ['call', 'exchange under way', 'registration under way'],
-    ['onlooker', 'processor token waiting for an operator'],
-    // Of a step with an onlooker it is the onlooker that waits.
+    ['observer', 'processor token waiting for an operator'],
+    // Of a step with an observer it is the observer that waits.
     ['', 'processor token waiting for an operator'],
     [
       'sleep',

@@ -64,7 +64,7 @@ describe('webhooks', () => {
     const dropped = () =>
       world.logs.filter(
         ({ message, meta }) =>
-          message.includes('not asked for') &&
+          message.includes('not requested') &&
           meta?.job === RECURRING &&
           meta.workflowId === handle.workflowId,
       );

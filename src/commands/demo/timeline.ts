@@ -11,7 +11,7 @@ interface Style {
   red(text: string): string;
 }
 
-/** ANSI colours, or none where nobody sees them. */
+/** ANSI colours, or none where no terminal shows them. */
 export function styleFor(isTerminal: boolean): Style {
   const sgr = (code: number) => (text: string) => (isTerminal ? `\u001b[${code}m${text}\u001b[0m` : text);
   return { dim: sgr(2), bold: sgr(1), green: sgr(32), red: sgr(31) };

@@ -9,7 +9,7 @@ export function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** A line that replaces the one before, at a terminal; nothing where nobody watches. */
+/** A line that replaces the one before, at a terminal; nothing elsewhere. */
 export function showProgress(line: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r${line.padEnd(COLUMNS - 1)}`);
 }

@@ -19,8 +19,8 @@ export function atomicWebhookRoute(
     operationId: 'receiveAtomicWebhook',
     summary: "Receive Atomic's webhooks",
     description:
-      'A CloudEvent in binary mode. Events that are not acted on, of unknown users or of closed links are answered ' +
-      '200 too. `ce-type`, where it is sent, has to agree with `eventType`.',
+      'A CloudEvent in binary mode. Events for unknown users or closed links, and events that need no action, are also ' +
+      'answered 200. If `ce-type` is sent, it has to match `eventType`.',
     tag: 'Webhooks',
     access: 'signature',
     requestHeaders: {

@@ -16,10 +16,10 @@ export function jobRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
         operationId: 'runJob',
         summary: 'Run a job for a linked user',
         description:
-          'A further job, or one again: the old result is read until the new one is there. A job that runs is joined.',
+          'Adds a job, or runs one again: the old result is read until the new one is there. A job that is running is joined.',
         tag: TAG,
         access: 'link',
-        answers: { 202: { description: 'The job is under way.', schema: linkViewSchema } },
+        answers: { 202: { description: 'The job is in progress.', schema: linkViewSchema } },
         problems: ['not_linked', 'temporal_unavailable'],
       },
       { params: userParamsSchema, body: runJobRequestSchema },
@@ -35,7 +35,7 @@ export function jobRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
         operationId: 'getJob',
         summary: "Read a job's state and result",
         description:
-          'With `waitSeconds`, the request waits until the job is settled and is answered as soon as it is.',
+          'With `waitSeconds`, the answer comes as soon as the job is settled, or when the time is up.',
         tag: TAG,
         access: 'results',
         answers: { 200: { description: 'The job as it is now.', schema: jobResultSchema } },

@@ -20,9 +20,9 @@ export function linkRoutes({ links, plaidEnvironment }: AppDeps, closing: AbortS
         operationId: 'startLink',
         summary: 'Link a user',
         description:
-          'Starts the link with either the public token that Link gave or the access token of an Item that you ' +
-          'have. Safe to repeat: the same request again, with jobs in any order, finds the link that it started; with a ' +
-          'public token, which is good for one link, after that has ended too.',
+          'Starts the link with either the public token from Link or the access token of an Item that you already ' +
+          'have. Safe to repeat: the same request, with its jobs in any order, finds the link that it started. With a ' +
+          'public token, which is good for one link, it finds that link even after it has ended.',
         tag: TAG,
         access: 'link',
         answers: {
@@ -55,8 +55,8 @@ export function linkRoutes({ links, plaidEnvironment }: AppDeps, closing: AbortS
         operationId: 'listLinks',
         summary: 'Find links',
         description:
-          'One row per user, the newest run. Rows come from an index that follows the links by a moment or two, and ' +
-          'need no link to answer. `createdAt` is that of the run where its key is missing.',
+          'One row per user, for the newest run. Rows come from an index that lags behind the links by a moment. ' +
+          'Where the key of a link is missing, `createdAt` is when its newest run started.',
         tag: TAG,
         access: 'read',
         answers: { 200: { description: 'A page of links.', schema: linkListSchema } },
@@ -83,8 +83,7 @@ export function linkRoutes({ links, plaidEnvironment }: AppDeps, closing: AbortS
         url: '/v1/links/:userId',
         operationId: 'getLink',
         summary: 'Read a link',
-        description:
-          'The newest link of the user, also after it has closed. Results are read a job at a time.',
+        description: 'The newest link of the user, also after it has closed. Read results job by job.',
         tag: TAG,
         access: 'read',
         answers: { 200: { description: 'The link.', schema: linkViewSchema } },
@@ -107,7 +106,7 @@ export function linkRoutes({ links, plaidEnvironment }: AppDeps, closing: AbortS
         access: 'link',
         answers: {
           202: { description: 'The link continues.', schema: linkViewSchema },
-          200: { description: 'The link needs no repair, or no longer.', schema: linkViewSchema },
+          200: { description: 'The link does not need a repair, or no longer does.', schema: linkViewSchema },
         },
         problems: ['still_needs_attention', 'not_linked', ...PLAID_PROBLEMS, TEMPORAL],
       },
@@ -124,7 +123,7 @@ export function linkRoutes({ links, plaidEnvironment }: AppDeps, closing: AbortS
         operationId: 'chooseAccount',
         summary: "Say which account is the user's choice",
         description:
-          'Where the link asks for it (`error.action` is `choose_account`): one of the `choices` of the LinkView.',
+          'If the link asks for an account (`error.action` is `choose_account`): one of the `choices` of the LinkView.',
         tag: TAG,
         access: 'link',
         answers: { 202: { description: 'The link continues with this account.', schema: linkViewSchema } },
@@ -143,14 +142,17 @@ export function linkRoutes({ links, plaidEnvironment }: AppDeps, closing: AbortS
         operationId: 'unlink',
         summary: 'Unlink a user',
         description:
-          'Ends the link at whatever point it is: Atomic forgets the user, and the Item is removed where this ' +
-          'service made it. The answer is about the link that was open when the call came, and no later one. Safe to ' +
-          'repeat; with `runId`, also where the user may have been linked again meanwhile.',
+          'Ends the link in any state: Atomic removes the user, and the Item is removed if this service made it. ' +
+          'The answer describes the link that was open when the request arrived, never a later one. Safe to repeat; ' +
+          'send `runId` if the user may have been linked again meanwhile.',
         tag: TAG,
         access: 'link',
         answers: {
           202: { description: 'The link is being removed.', schema: linkViewSchema },
-          200: { description: 'The link has ended: `unlinked`, or `failed` before.', schema: linkViewSchema },
+          200: {
+            description: 'The link has ended as `unlinked`, or as `failed` if it had failed before.',
+            schema: linkViewSchema,
+          },
         },
         problems: ['link_not_found', 'not_linked', TEMPORAL],
       },

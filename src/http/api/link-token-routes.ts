@@ -25,7 +25,7 @@ export function linkTokenRoutes({ links, createLinkToken, publicUrl }: AppDeps):
         operationId: 'createLinkToken',
         summary: 'Get a token to open Plaid Link with',
         description:
-          'Asks for Transactions, with this service as the receiver of webhooks. With `mode: update` the token opens Link ' +
+          'Requests Transactions, with this service as the receiver of webhooks. With `mode: update` the token opens Link ' +
           'in update mode, for a link in `needs_attention`; without it, for a user who has no open link.',
         tag: 'Linking',
         access: 'link',

@@ -106,9 +106,9 @@ export function openApiDocument(routes: readonly RouteDoc[]) {
       title: 'processor-link',
       version: API_VERSION,
       description:
-        'Links users who connected a bank through Plaid to Atomic, which tells who employs them and which payments ' +
-        'recur. Every error is an RFC 9457 problem whose `code` is for programs. Every answer repeats `x-request-id`, ' +
-        'or makes one.',
+        'Links users who connected a bank through Plaid to Atomic, which finds out who employs them and which payments ' +
+        'recur. Every error is an RFC 9457 problem with a `code` for programs. Every answer has an `x-request-id`: that ' +
+        'of the request, or a new one.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
@@ -116,7 +116,7 @@ export function openApiDocument(routes: readonly RouteDoc[]) {
       { name: 'Linking', description: 'Link a user, read the link, unlink.' },
       { name: 'Jobs', description: 'What Atomic finds out.' },
       { name: 'Webhooks', description: 'From Atomic and Plaid to us, and from us to callers.' },
-      { name: 'Operation', description: 'For those who run the service.' },
+      { name: 'Operation', description: 'For people who run the service.' },
     ],
     paths,
     webhooks: { notification: { post: notificationOperation() } },
@@ -144,8 +144,8 @@ function notificationOperation() {
     operationId: 'receiveNotification',
     summary: 'Receive a notification about a link',
     description:
-      'Posted to `NOTIFY_URL` as a Standard Webhook, signed with `NOTIFY_SECRET`. It can come twice and out of order: ' +
-      'read the link to know.',
+      'Posted to `NOTIFY_URL` as a Standard Webhook, signed with `NOTIFY_SECRET`. It can arrive twice and out of ' +
+      'order: read the link for its current state.',
     tags: ['Webhooks'],
     security: [],
     parameters: headerParameters(headers),
@@ -157,8 +157,8 @@ function notificationOperation() {
     },
     responses: {
       '2XX': { description: 'Accepted.' },
-      410: { description: 'Never to be sent again.' },
-      default: { description: 'Sent again, for up to 24 hours.' },
+      410: { description: 'The notification is never sent again.' },
+      default: { description: 'The notification is sent again, for up to 24 hours.' },
     },
   };
 }

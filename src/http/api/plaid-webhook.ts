@@ -18,7 +18,7 @@ export function plaidWebhookRoute(
     operationId: 'receivePlaidWebhook',
     summary: "Receive Plaid's webhooks for a user's Item",
     description:
-      "The address is given to Plaid with the Link token. Events that ask nothing of a link, or whose Item is not the link's, are answered 200 too.",
+      'Plaid gets this address with the Link token. Events that need no action, or for another Item, are also answered 200.',
     tag: 'Webhooks',
     access: 'signature',
     params: userParamsSchema,

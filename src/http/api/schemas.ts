@@ -30,20 +30,20 @@ export const jobParamsSchema = z.strictObject({ userId: userIdSchema, job: jobSc
 
 export const waitQuerySchema = z.strictObject({
   waitSeconds: wholeNumber(0, MAX_WAIT_SECONDS).default(0).meta({
-    description: 'How long to wait, in seconds, for the outcome before answering with the state as it is.',
+    description: 'How many seconds to wait for the outcome before answering with the current state.',
   }),
 });
 
 export const unlinkQuerySchema = waitQuerySchema.extend({
   runId: runIdSchema.optional().meta({
     description:
-      '`runId` of the link that is meant. A link that was started since is left alone, with 409 `not_linked`.',
+      '`runId` of the link to end. A link that was started later is left alone, with 409 `not_linked`.',
   }),
 });
 
 export const listQuerySchema = z.strictObject({
   state: indexedLinkStateSchema.optional().meta({
-    description: 'Only links in this state. The first moments of a link are found as `waiting`.',
+    description: 'Only links in this state. A link in its first moments is found as `waiting`.',
   }),
   job: jobSchema.optional().meta({ description: 'Only links with this job.' }),
   errorCode: failureCodeSchema.optional().meta({
@@ -80,9 +80,11 @@ export const linkTokenRequestSchema = z.strictObject({
     .max(2_000)
     .optional()
     .meta({
-      description: 'Where OAuth banks send the user back to: one of those that the Plaid Dashboard allows.',
+      description: 'Where OAuth banks send the user back to: a URI that the Plaid Dashboard allows.',
     }),
-  language: linkLanguageSchema.optional().meta({ description: 'Of Link, in place of `PLAID_LANGUAGE`.' }),
+  language: linkLanguageSchema
+    .optional()
+    .meta({ description: 'Language of Link, instead of `PLAID_LANGUAGE`.' }),
 });
 
 export const runJobRequestSchema = z.strictObject({ job: jobSchema });

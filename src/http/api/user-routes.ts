@@ -13,13 +13,16 @@ export function userRoutes(links: LinkGateway, closing: AbortSignal): Route[] {
         operationId: 'eraseUser',
         summary: 'Erase a user',
         description:
-          'Unlinks the user, then deletes every run and notification of the user from Temporal. What stays as evidence is one ' +
-          'closed run, with id and times alone. Safe to repeat. A link that is started meanwhile is left alone.',
+          'Unlinks the user, then deletes every run and notification of the user from Temporal. One closed run, with an id and ' +
+          'times only, remains as evidence. Safe to repeat. A link that is started meanwhile is left alone.',
         tag: 'Linking',
         access: 'erase',
         answers: {
-          202: { description: 'The erasure is under way.', schema: erasureSchema },
-          200: { description: 'Nothing of the user is left, or there never was.', schema: erasureSchema },
+          202: { description: 'The erasure is in progress.', schema: erasureSchema },
+          200: {
+            description: 'Nothing is left of the user, or the user was never linked.',
+            schema: erasureSchema,
+          },
         },
         problems: ['temporal_unavailable'],
       },

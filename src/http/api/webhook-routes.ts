@@ -53,7 +53,7 @@ export function addWebhookRoutes(
   });
 }
 
-/** A body without a type is taken for JSON; one that is packed would be signed in a form that nobody here sees. */
+/** A body without a type is taken for JSON; a compressed one would be signed in a form that is not seen here. */
 function isJsonAsIs({ headers, mediaType }: FastifyRequest): boolean {
   if ((headers['content-encoding'] ?? 'identity') !== 'identity') return false;
   return headers['content-type'] === undefined || mediaType === 'application/json';

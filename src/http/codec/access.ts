@@ -90,7 +90,10 @@ function wordsOf(claim: unknown): unknown[] {
 /** A web page can point a name of its own at this machine, but cannot hide that name from us. */
 async function requireLoopbackHost(request: FastifyRequest): Promise<void> {
   if (LOOPBACK_HOST.test(request.headers.host ?? '')) return;
-  throw new HttpProblem('unauthorized', { status: 403, detail: 'Without a token this server is local.' });
+  throw new HttpProblem('unauthorized', {
+    status: 403,
+    detail: 'Without a token this server is for this machine only.',
+  });
 }
 
 function createJwtVerifier({

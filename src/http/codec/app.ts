@@ -108,7 +108,7 @@ export function createCodecApp(deps: CodecAppDeps): FastifyInstance {
   return app;
 }
 
-/** By the header, the path or neither: the CLI sends an empty header where it knows of no namespace. */
+/** By the header, the path or neither: the CLI sends an empty header where it has no namespace. */
 function requireNamespace(
   { headers, params }: FastifyRequest<{ Params: { namespace?: string } }>,
   namespace: string,

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Problem } from './problems';
 
 const MAX_ERRORS = 20;
-/** What may be repeated of a field that nobody knows: a bank token, with its hyphens, is not among it. */
+/** Names of unknown fields that may be repeated: a bank token, with its hyphens, is not one. */
 const FIELD_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,39}$/;
 
 /** Zod's issues as `errors` of a problem, by dotted path; `body` is the path of what is wrong as a whole. */

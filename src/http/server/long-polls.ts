@@ -24,7 +24,7 @@ export function limitLongPolls(max: number) {
     const { caller = '' } = request;
     const polls = underWay.get(caller) ?? 0;
     if (polls >= max) {
-      const detail = 'Too many requests with this key wait at once.';
+      const detail = 'Too many requests with this key are waiting.';
       throw new HttpProblem('too_many_requests', { detail, retryAfterSeconds: RETRY_AFTER_SECONDS });
     }
     underWay.set(caller, polls + 1);

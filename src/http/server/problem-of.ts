@@ -67,9 +67,9 @@ function detailOf(code: string, error: Error): { detail: string } | undefined {
   if (error instanceof SyntaxError || code === 'FST_ERR_CTP_INVALID_JSON_BODY') {
     return { detail: 'The body is not JSON, or has a key that is not allowed, such as __proto__.' };
   }
-  if (code === 'FST_ERR_BAD_URL') return { detail: 'The path is not well encoded.' };
+  if (code === 'FST_ERR_BAD_URL') return { detail: 'The path is not encoded correctly.' };
   if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH') {
-    return { detail: 'The body is not as long as Content-Length says.' };
+    return { detail: 'The length of the body differs from Content-Length.' };
   }
   return undefined;
 }

@@ -155,7 +155,7 @@ function logProblem(problem: HttpProblem, request: FastifyRequest, reply: Fastif
     problem: problem.code,
     ...(problem.cause !== undefined && { error: loggedError(problem.cause) }),
   };
-  if (problem.status === 503) request.log.warn(fields, 'request could not be taken');
+  if (problem.status === 503) request.log.warn(fields, 'request could not be served');
   else request.log.error(fields, 'request failed');
 }
 
@@ -178,8 +178,8 @@ function brokenRequestProblem(code: string | undefined): HttpProblem {
     case 'HPE_HEADER_OVERFLOW':
       return new HttpProblem('payload_too_large', { status: 431, detail: 'The headers are too large.' });
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new HttpProblem('invalid_request', { status: 408, detail: 'The request came too slowly.' });
+      return new HttpProblem('invalid_request', { status: 408, detail: 'The request arrived too slowly.' });
     default:
-      return new HttpProblem('invalid_request', { status: 400, detail: 'This is not HTTP.' });
+      return new HttpProblem('invalid_request', { status: 400, detail: 'This is not a valid HTTP request.' });
   }
 }

@@ -4,7 +4,7 @@ import { checkAtomic, checkPlaid } from './provider-checks';
 import { checkClock } from './public-url-checks';
 import { cheapTemporalChecks, type NamespacePlace } from './temporal-checks';
 
-/** A Link token wants one, and no webhook comes of a token that nobody uses. */
+/** A Link token needs one, and a token that is not used causes no webhook. */
 const WEBHOOK_URL = 'https://processor-link.invalid/webhooks/plaid';
 
 /** What is wrong of the providers' keys and products. Never rejects, and takes 5 s at the most. */

@@ -32,7 +32,7 @@ export async function check(
     return { name, ...(await Promise.race([look(), late])) };
   } catch (error) {
     const said = error instanceof Error ? error.name : 'unknown error';
-    return { name, ...wrong(`It could not be looked at: ${said}.`, fix) };
+    return { name, ...wrong(`It could not be checked: ${said}.`, fix) };
   } finally {
     clearTimeout(timer);
   }

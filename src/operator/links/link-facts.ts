@@ -177,7 +177,7 @@ async function stepOf(activity: Activity, nowMs: number, read: PayloadReader): P
   const nextMs = millisecondsOf(nextAttemptScheduleTime);
   const isScheduled = state === PENDING_ACTIVITY_STATE_SCHEDULED;
   const failure = await readFailure(lastFailure, read);
-  // While it waits for its next attempt it is nobody's to take; after that the time of the attempt is gone.
+  // Until its next attempt no worker can take it; afterwards the time of the attempt is no longer known.
   const untakenMs = isScheduled && nextMs === undefined ? nowMs - scheduledMs : undefined;
   return {
     name: activity.activityType?.name ?? 'unknown',

@@ -31,7 +31,7 @@ export async function retryLink(tools: RepairTools, userId: string): Promise<str
     execution,
   });
   const tried: string[] = [];
-  // One by one: a server before 1.30 resets none where it is asked for all.
+  // One by one: a server before 1.30 resets none when asked to reset all.
   for (const { activityId, activityType } of pendingActivities) {
     if (!activityId) continue;
     const request = { namespace, execution, id: activityId, identity: IDENTITY };

@@ -80,7 +80,7 @@ class Teller {
     if (indexed) return stateIn(indexed.searchAttributes?.indexedFields);
     const task = event.workflowTaskFailedEventAttributes;
     if (task) return this.#failed('the workflow task fails', task.failure);
-    if (event.workflowExecutionCancelRequestedEventAttributes) return 'unlink is asked for';
+    if (event.workflowExecutionCancelRequestedEventAttributes) return 'unlink is requested';
     return this.#ending(event);
   }
 

@@ -12,7 +12,7 @@ import { unwatched, type WatchRequest } from '../watch-requests';
 import { type AtomicContractOverride, atomicContract, type UserPlace } from './contract';
 import { resultOf } from './result';
 
-export interface AtomicSettings {
+export interface AtomicOptions {
   apiKey: string;
   apiSecret: string;
   /** One of `ATOMIC_BASE_URLS`, or any server that speaks as Atomic does. */
@@ -69,7 +69,7 @@ type Send = (request: AtomicRequest) => Promise<Answer>;
  * Redirects are not followed: they would carry the credentials and a processor token elsewhere. Of the body of an
  * error nothing is kept, since it may quote the request; only whether it is JSON is looked at.
  */
-export function createAtomic(settings: AtomicSettings): Atomic {
+export function createAtomic(settings: AtomicOptions): Atomic {
   const { timeoutMs = 15_000, resultMaxBytes = 1_024_000, watch = unwatched } = settings;
   const contract = atomicContract(settings.contract);
   const baseUrl = settings.baseUrl.replace(/\/+$/, '');

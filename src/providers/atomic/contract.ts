@@ -69,7 +69,7 @@ export function isResultPath(
   return /^\/[\x21-\x7e]*$/.test(path) && path.includes('{identifier}') === (resultsUserIn === 'path');
 }
 
-/** The contract with the override laid over the defaults. Throws when a result path is none. */
+/** The contract with the override laid over the defaults. Throws when a result path is not valid. */
 export function atomicContract(override: AtomicContractOverride = {}): AtomicContract {
   const { resultsUserIn = DEFAULT_ATOMIC_CONTRACT.resultsUserIn } = override;
   const namesUser = resultsUserIn === 'path';

@@ -6,7 +6,7 @@ export class AnswerTooLarge extends Error {}
 
 /**
  * What Plaid's client sends its requests by: an axios of which only `request` is used, over our own pool. Answers any
- * status; `data` is the parsed JSON, or the text of a body that is none. Throws {@link AnswerTooLarge}, and what
+ * status; `data` is the parsed JSON, or the text of a body that is not JSON. Throws {@link AnswerTooLarge}, and what
  * `callHttp` throws.
  */
 export function overHttp(callHttp: CallHttp, maxBytes: number): AxiosInstance {

@@ -20,7 +20,7 @@ export interface AtomicSimulatorContract {
   resultsWrapped: boolean;
   /** The field of an object that a result's list stands in, by job; without it the list stands alone. */
   listNames: Readonly<Partial<Record<Job, string>>>;
-  /** The event that tells of a finished job. */
+  /** The event that reports a finished job. */
   eventTypes: Readonly<Record<Job, string>>;
   /** Where the status of a job that failed is told. Default `result`. */
   failureIn: 'event' | 'result';
@@ -62,9 +62,9 @@ export const atomicSettingsSchema = z.strictObject({
   keepResultsAfterRemoval: z.boolean(),
 });
 /** How the simulator behaves; may be changed at any time. */
-export type AtomicSettings = z.infer<typeof atomicSettingsSchema>;
+export type AtomicSimulatorSettings = z.infer<typeof atomicSettingsSchema>;
 
-export const DEFAULT_ATOMIC_SETTINGS: AtomicSettings = {
+export const DEFAULT_ATOMIC_SETTINGS: AtomicSimulatorSettings = {
   jobDelayMs: 20,
   beforeResult: '404',
   jobsFail: false,

@@ -2,7 +2,7 @@ import { isJob, JOBS, type Job } from '../../contract/jobs';
 import { type Answer, jsonAnswer } from '../server/answer';
 import type { IdGenerator } from '../server/ids';
 import type { Operation, SimulatedRequest, SimulatorServer } from '../server/simulator-server';
-import type { AtomicSettings, AtomicSimulatorContract, IdentifierPlace } from './contract';
+import type { AtomicSimulatorContract, AtomicSimulatorSettings, IdentifierPlace } from './contract';
 import type { AtomicLinks } from './links';
 import { bodyOf, listBody, type ResultOverrides, type ResultShape } from './results';
 
@@ -35,7 +35,7 @@ export interface AtomicEndpointsOptions {
   apiKey: string;
   apiSecret: string;
   contract: AtomicSimulatorContract;
-  settings: AtomicSettings;
+  settings: AtomicSimulatorSettings;
   links: AtomicLinks;
   results: ResultOverrides;
   ids: IdGenerator;

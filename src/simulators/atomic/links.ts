@@ -2,7 +2,7 @@ import type { Job } from '../../contract/jobs';
 import { fingerprint, type IdGenerator } from '../server/ids';
 import type { Ledger } from '../server/ledger';
 import type { Schedule } from '../server/schedule';
-import type { AtomicSettings } from './contract';
+import type { AtomicSimulatorSettings } from './contract';
 import type { ResultContext } from './results';
 import type { AtomicEffect } from './webhooks';
 
@@ -12,7 +12,7 @@ interface Registration {
   readonly job: Job;
   processorToken: string;
   run: number;
-  /** `abandoned`: the token was dead when the job wanted to read the transactions. No event tells of it. */
+  /** `abandoned`: the token was dead when the job wanted to read the transactions. No event reports it. */
   state: 'running' | 'finished' | 'abandoned';
   cancel: () => void;
 }
@@ -45,7 +45,7 @@ export interface AtomicLinksOptions {
   ledger: Ledger<AtomicEffect>;
   schedule: Schedule;
   now: () => number;
-  settings: AtomicSettings;
+  settings: AtomicSimulatorSettings;
   isProcessorTokenLive: (token: string) => boolean | Promise<boolean>;
   onFinished(userId: string, job: Job, failed: boolean): void;
 }

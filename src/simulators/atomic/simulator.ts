@@ -8,8 +8,8 @@ import { createSimulatorServer } from '../server/simulator-server';
 import { WebhookDelivery } from '../server/webhook-delivery';
 import {
   ASSUMED_ATOMIC_CONTRACT,
-  type AtomicSettings,
   type AtomicSimulatorContract,
+  type AtomicSimulatorSettings,
   atomicSettingsSchema,
   DEFAULT_ATOMIC_SETTINGS,
 } from './contract';
@@ -44,7 +44,7 @@ export interface AtomicSimulatorOptions {
   /** What an earlier one left: its `dump()`. */
   state?: AtomicState;
   contract?: Partial<AtomicSimulatorContract>;
-  settings?: Partial<AtomicSettings>;
+  settings?: Partial<AtomicSimulatorSettings>;
 }
 
 export interface AtomicSimulator {
@@ -52,7 +52,7 @@ export interface AtomicSimulator {
   readonly ledger: Ledger<AtomicEffect>;
   readonly faults: Faults;
   /** May be changed at any time. */
-  readonly settings: AtomicSettings;
+  readonly settings: AtomicSimulatorSettings;
   readonly webhooks: AtomicWebhooks;
   /** Stored registrations, of a user or all. */
   links(userId?: string): LinkAtAtomic[];
@@ -88,7 +88,7 @@ export async function startAtomicSimulator(options: AtomicSimulatorOptions): Pro
     options.isProcessorTokenLive ??
     ((token: string) => /^processor-(sandbox|production)-[A-Za-z0-9-]+$/.test(token));
   const contract = { ...ASSUMED_ATOMIC_CONTRACT, ...options.contract };
-  const settings: AtomicSettings = { ...DEFAULT_ATOMIC_SETTINGS, ...options.settings };
+  const settings: AtomicSimulatorSettings = { ...DEFAULT_ATOMIC_SETTINGS, ...options.settings };
   const ids = createIds(options.seed);
   const ledger = new Ledger<AtomicEffect>({ now });
   const server = createSimulatorServer({

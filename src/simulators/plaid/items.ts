@@ -37,7 +37,7 @@ export interface SimulatedItem {
   readonly origin: 'exchange' | 'caller';
   /** `revoked`: the user withdrew permission; the Item is still there to be removed. */
   life: 'live' | 'revoked' | 'removed';
-  /** False when the exchange's answer was lost: nobody holds the access token, so nobody can remove the Item. */
+  /** False when the exchange's answer was lost: the access token is lost, so the Item cannot be removed. */
   delivered: boolean;
   accounts: SimulatedAccount[];
   /** `asked`: a Link token of update mode has asked the user. */

@@ -114,7 +114,7 @@ export function rotatesUnderLoad({ users, cycles }: { users: number; cycles: num
   it('keeps what counted when the new settings are wrong', async () => {
     await writeFile(path.join(service.folder, '.env'), 'API_KEYS=short\n');
     api.signal('SIGHUP');
-    await api.logged('those from before still count');
+    await api.logged('the previous ones still apply');
 
     expect(await statusWith(apiKeys.b)).toBe(200);
     await undisturbed();
