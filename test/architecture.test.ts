@@ -35,7 +35,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   },
   'src/encryption': {
     rooms: ['src/contract', 'src/system'],
-    packages: ['@temporalio/common', '@temporalio/proto'],
+    packages: ['@hpke/core', '@temporalio/common', '@temporalio/proto'],
     typePackages: ['@temporalio/client'],
   },
   'src/temporal': {

@@ -31,7 +31,8 @@ const { metafile } = await esbuild.build({
   platform: 'node',
   format: 'cjs',
   target: 'node20',
-  // What is not a dependency of the package is built in: Fastify, which the simulators listen with.
+  // What is not a dependency of the package is built in: Fastify, which the simulators listen with, and @hpke/core, whose
+  // CommonJS files hide their requires from the bundlers of callers.
   external: Object.keys(manifest.dependencies).flatMap((name) => [name, `${name}/*`]),
   legalComments: 'none',
   logLevel: 'warning',

@@ -39,14 +39,14 @@ function newId(): string {
   return `k${day}-${randomBytes(2).toString('hex')}`;
 }
 
-function makeSealingKey(id: string): { key: string; publicKey: string } {
+async function makeSealingKey(id: string): Promise<{ key: string; publicKey: string }> {
   const key = makeKey(id);
-  return { key, publicKey: parseSealingKeys(key).publicText() };
+  return { key, publicKey: await parseSealingKeys(key).publicText() };
 }
 
 async function printNewKey({ id, sealing }: { id: string; sealing: boolean }): Promise<void> {
   if (sealing) {
-    const { key, publicKey } = makeSealingKey(id);
+    const { key, publicKey } = await makeSealingKey(id);
     say(`SEALING_KEYS=${key}\nSEALING_PUBLIC_KEYS=${publicKey}`);
     process.stderr.write(
       'The first is for workers alone. The second is no secret, and for API and backends.\n',
@@ -91,7 +91,7 @@ const printList: Work = async ({ sealingKeys, sealingPublicKey }, { encryption, 
 function printRotation(sealingWanted: boolean): Work {
   return async (_settings, { encryption, sealing }) => {
     const id = newId();
-    if (sealingWanted) say(sealingRotation(sealing.ids ?? [], makeSealingKey(id)));
+    if (sealingWanted) say(sealingRotation(sealing.ids ?? [], await makeSealingKey(id)));
     else say(encryptionRotation(encryption.ids ?? [], makeKey(id)));
   };
 }

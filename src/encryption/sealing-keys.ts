@@ -1,9 +1,11 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject, type webcrypto } from 'node:crypto';
 import { SafeError } from '../contract/safe-error';
-import { deriveKeyPair, type KeyPair, POINT_BYTES } from './hpke';
 import { type KeyRing, KeyRingFormatError, type KeyText, parseKeyTexts } from './key-ring';
+import { suite } from './sealing-suite';
 
 const SEED_BYTES = 32;
+/** An uncompressed point of P-256: 4, x, y. */
+const PUBLIC_KEY_BYTES = 65;
 /** Before the id of a key of `ENCRYPTION_KEYS`, where that of a sealing key would stand. */
 const DERIVED = 'derived.';
 
@@ -25,17 +27,27 @@ export function encryptionKeyIdBehind(sealingKeyId: string): string | undefined 
 }
 
 /** The key that tokens are sealed to. Whoever has it alone opens none. */
-export interface SealingPublicKey {
+export class SealingPublicKey {
   readonly id: string;
-  /** An uncompressed point of P-256. */
-  readonly point: Uint8Array;
+  readonly #load: () => Promise<webcrypto.CryptoKey>;
+  #key: Promise<webcrypto.CryptoKey> | undefined;
+
+  constructor(id: string, load: () => Promise<webcrypto.CryptoKey>) {
+    this.id = id;
+    this.#load = load;
+  }
+
+  key(): Promise<webcrypto.CryptoKey> {
+    this.#key ??= this.#load();
+    return this.#key;
+  }
 }
 
 /** The key pairs of the workers: tokens are sealed to the first, and all open. None of them prints. */
 export class SealingKeys {
   readonly primaryId: string;
   readonly #seeds: ReadonlyMap<string, Uint8Array | KeyObject>;
-  readonly #pairs = new Map<string, KeyPair>();
+  readonly #pairs = new Map<string, Promise<webcrypto.CryptoKeyPair>>();
 
   /** Seeds of 32 random bytes by id, of which HPKE derives the pairs (RFC 9180, 7.1.3). */
   constructor(seeds: ReadonlyMap<string, Uint8Array | KeyObject>) {
@@ -60,21 +72,26 @@ export class SealingKeys {
   }
 
   /** Throws {@link UnknownSealingKeyError}. */
-  pair(id: string): KeyPair {
+  pair(id: string): Promise<webcrypto.CryptoKeyPair> {
     const seed = this.#seeds.get(id);
     if (seed === undefined) throw new UnknownSealingKeyError(id);
-    const pair = this.#pairs.get(id) ?? deriveKeyPair(seed instanceof Uint8Array ? seed : seed.export());
+    const pair =
+      this.#pairs.get(id) ?? suite.kem.deriveKeyPair(seed instanceof Uint8Array ? seed : seed.export());
     this.#pairs.set(id, pair);
     return pair;
   }
 
   get publicKey(): SealingPublicKey {
-    return { id: this.primaryId, point: this.pair(this.primaryId).publicKey };
+    return new SealingPublicKey(this.primaryId, async () => (await this.pair(this.primaryId)).publicKey);
   }
 
   /** The public keys, as `SEALING_PUBLIC_KEYS` takes them. */
-  publicText(): string {
-    return this.ids.map((id) => `${id}:${this.pair(id).publicKey.toString('base64')}`).join(',');
+  async publicText(): Promise<string> {
+    const entries = this.ids.map(async (id) => {
+      const point = await suite.kem.serializePublicKey((await this.pair(id)).publicKey);
+      return `${id}:${Buffer.from(point).toString('base64')}`;
+    });
+    return (await Promise.all(entries)).join(',');
   }
 
   toJSON(): { sealingKeyIds: string[] } {
@@ -95,11 +112,11 @@ export function parseSealingKeys(text: string): SealingKeys {
  * the first; the others may stand there while keys are rotated. Throws `KeyRingFormatError`.
  */
 export function parseSealingPublicKeys(text: string): SealingPublicKey {
-  const entries = parseKeyTexts(text, POINT_BYTES);
+  const entries = parseKeyTexts(text, PUBLIC_KEY_BYTES);
   entries.forEach(requirePoint);
   const [first] = entries;
   if (first === undefined) throw new KeyRingFormatError('at least one key is required');
-  return { id: first.id, point: first.material };
+  return new SealingPublicKey(first.id, () => suite.kem.deserializePublicKey(first.material));
 }
 
 /** Node refuses points that are not on the curve. */

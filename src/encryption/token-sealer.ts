@@ -1,7 +1,8 @@
+import type { webcrypto } from 'node:crypto';
 import type { TokenKind, TokenOpener, TokenSealer } from '../contract/workflow';
 import { DecryptionError } from './authenticated-encryption';
-import { generateKeyPair, type KeyPair, open as openHpke, seal as sealHpke } from './hpke';
 import type { SealingKeys, SealingPublicKey } from './sealing-keys';
+import { ENCAPSULATED_BYTES, suite } from './sealing-suite';
 
 const VERSION = 2;
 const KEY_ID = '(?:derived\\.)?[A-Za-z0-9_-]{1,32}';
@@ -23,7 +24,7 @@ export function createTokenSealer({
   return {
     async seal(kind, userId, token) {
       const info = infoOf(['sealed-token', namespace, kind, userId, publicKey.id]);
-      return `sealed:v${VERSION}:${publicKey.id}:${sealTo(publicKey.point, info, token)}`;
+      return `sealed:v${VERSION}:${publicKey.id}:${await sealTo(await publicKey.key(), info, token)}`;
     },
   };
 }
@@ -44,7 +45,7 @@ export function createTokenOpener({
   async function open(kind: TokenKind, userId: string, sealed: string): Promise<string> {
     const [, keyId, encoded] = SEALED.exec(sealed) ?? [];
     if (keyId === undefined || encoded === undefined) throw new DecryptionError();
-    return openBox(keys.pair(keyId), infoOf(['sealed-token', namespace, kind, userId, keyId]), encoded);
+    return openBox(await keys.pair(keyId), infoOf(['sealed-token', namespace, kind, userId, keyId]), encoded);
   }
 
   return {
@@ -55,12 +56,10 @@ export function createTokenOpener({
       return seal(kind, userId, await open(kind, userId, sealed));
     },
     async sealReply(replyKey, userId, token) {
-      const info = infoOf(['reply', namespace, userId]);
-      try {
-        return `reply:v1:${sealTo(Buffer.from(replyKey, 'base64url'), info, token)}`;
-      } catch {
+      const publicKey = await suite.kem.deserializePublicKey(Buffer.from(replyKey, 'base64url')).catch(() => {
         throw new DecryptionError();
-      }
+      });
+      return `reply:v1:${await sealTo(publicKey, infoOf(['reply', namespace, userId]), token)}`;
     },
   };
 }
@@ -69,15 +68,16 @@ export function createTokenOpener({
  * A key for one answer, which a worker seals to it. Its private half never leaves this process, so that neither history nor
  * any key of the deployment opens the answer.
  */
-export function createReplyKey(namespace: string): {
+export async function createReplyKey(namespace: string): Promise<{
   /** Goes with the question: base64url of 65 bytes. */
   publicKey: string;
   /** Rejects with `DecryptionError` for what was sealed to another key or for another user. */
   open(userId: string, reply: string): Promise<string>;
-} {
-  const pair = generateKeyPair();
+}> {
+  const pair = await suite.kem.generateKeyPair();
+  const point = await suite.kem.serializePublicKey(pair.publicKey);
   return {
-    publicKey: pair.publicKey.toString('base64url'),
+    publicKey: Buffer.from(point).toString('base64url'),
     async open(userId, reply) {
       const encoded = REPLY.exec(reply)?.[1];
       if (encoded === undefined) throw new DecryptionError();
@@ -96,16 +96,23 @@ export function sealingKeyIdsWithin(text: string): string[] {
   return [...text.matchAll(SEALED_WITHIN)].flatMap(([, keyId]) => keyId ?? []);
 }
 
-function sealTo(publicKey: Uint8Array, info: Buffer, token: string): string {
-  return sealHpke(publicKey, info, Buffer.from(token, 'utf8')).toString('base64url');
+async function sealTo(recipientPublicKey: webcrypto.CryptoKey, info: Buffer, token: string): Promise<string> {
+  const { enc, ct } = await suite.seal({ recipientPublicKey, info }, Buffer.from(token, 'utf8'));
+  return Buffer.concat([Buffer.from(enc), Buffer.from(ct)]).toString('base64url');
 }
 
-function openBox(pair: KeyPair, info: Buffer, encoded: string): string {
+async function openBox(
+  recipientKey: webcrypto.CryptoKeyPair,
+  info: Buffer,
+  encoded: string,
+): Promise<string> {
   const box = Buffer.from(encoded, 'base64url');
   // Unused bits of the last character would otherwise let several texts open as the same token.
   if (box.toString('base64url') !== encoded) throw new DecryptionError();
+  const enc = box.subarray(0, ENCAPSULATED_BYTES);
   try {
-    return openHpke(pair, info, box).toString('utf8');
+    const token = await suite.open({ recipientKey, enc, info }, box.subarray(ENCAPSULATED_BYTES));
+    return Buffer.from(token).toString('utf8');
   } catch {
     throw new DecryptionError();
   }

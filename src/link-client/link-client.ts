@@ -254,7 +254,7 @@ export class LinkClient {
     userId: string,
     { redirectUri, language }: LinkAppearance = {},
   ): Promise<LinkToken> {
-    const reply = createReplyKey(this.#client.options.namespace);
+    const reply = await createReplyKey(this.#client.options.namespace);
     const update: CreateRepairLinkTokenUpdate = {
       replyKey: reply.publicKey,
       ...(redirectUri !== undefined && { redirectUri }),

@@ -40,7 +40,7 @@ it('makes a pair for sealing', async () => {
   const [secret = ''] = valuesOf(text, 'SEALING_KEYS');
   const [shown = ''] = valuesOf(text, 'SEALING_PUBLIC_KEYS');
   expect(parseSealingPublicKeys(shown).id).toBe('s2');
-  expect(parseSealingKeys(secret).publicText()).toBe(shown);
+  expect(await parseSealingKeys(secret).publicText()).toBe(shown);
 });
 
 it('lists keys by their ids alone', async () => {

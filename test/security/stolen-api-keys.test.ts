@@ -16,7 +16,7 @@ const [oldKey, newKey] = [makeKey('s1'), makeKey('s2')];
 const service = useService({ processes: [] });
 
 beforeAll(async () => {
-  const publicText = parseSealingKeys(oldKey).publicText();
+  const publicText = await parseSealingKeys(oldKey).publicText();
   await Promise.all([
     service.api.start({ SEALING_PUBLIC_KEYS: publicText }),
     service.worker.start({ SEALING_KEYS: oldKey }),
@@ -83,7 +83,7 @@ it('loses no link when the keys change over', async () => {
   await service.worker.stop();
   await service.worker.start({ SEALING_KEYS: `${oldKey},${newKey}` });
   await service.api.stop();
-  await service.api.start({ SEALING_PUBLIC_KEYS: parseSealingKeys(newKey).publicText() });
+  await service.api.start({ SEALING_PUBLIC_KEYS: await parseSealingKeys(newKey).publicText() });
   await service.worker.stop();
   await service.worker.start({ SEALING_KEYS: `${newKey},${oldKey}` });
 
