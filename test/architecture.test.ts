@@ -78,7 +78,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   },
   'src/http/server': {
     rooms: ['src/contract', 'src/system', 'src/logging'],
-    packages: ['fastify', '@fastify/rate-limit', '@opentelemetry/api', 'prom-client', 'zod'],
+    packages: ['fastify', '@fastify/rate-limit', '@opentelemetry/api', 'helmet', 'prom-client', 'zod'],
   },
   'src/http/api': {
     rooms: ['src/contract', 'src/system', 'src/logging', 'src/webhooks', 'src/http/server'],

@@ -14,7 +14,7 @@ import { boundBodies, DEFAULT_BODY_BUDGET_BYTES } from './body-budget';
 import { endConnectionsOnDrain } from './drain';
 import { problemOf } from './problem-of';
 import { HttpProblem, PROBLEM_MEDIA_TYPE } from './problems';
-import { SECURITY_HEADERS } from './security-headers';
+import { securityHeaders } from './security-headers';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -65,6 +65,7 @@ export interface ServerOptions {
  */
 export function createServer(options: ServerOptions): FastifyInstance {
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
+  const headersForBrowsers = securityHeaders();
   const app: FastifyInstance = fastify({
     ...(options.logger === false ? { logger: false } : { loggerInstance: options.logger }),
     // Fastify's own lines hold the whole URL; `request-log.ts` writes one of allow-listed fields instead.
@@ -101,7 +102,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   app.addHook('onRequest', (request, reply, done) => {
     reply.header(REQUEST_ID_HEADER, request.id);
     reply.header('cache-control', 'no-store');
-    if (!request.routeOptions.config.isForMachines) reply.headers(SECURITY_HEADERS);
+    if (!request.routeOptions.config.isForMachines) reply.headers(headersForBrowsers);
     const lacksHost = request.headers.host === undefined && request.raw.httpVersion === '1.1';
     if (lacksHost) done(new HttpProblem('invalid_request', { detail: 'The header Host is missing.' }));
     else done();
