@@ -4,7 +4,8 @@ import { LinkClient } from '../../src/link-client/link-client';
 import { rejectionOf } from '../support/error-text';
 import { EMPLOYER, getLink, type Handle, RECURRING, webhook } from '../support/link-calls';
 import { useSdkLog } from '../support/sdk-log';
-import { NOTED } from './support/next-build';
+import { until } from '../support/until';
+import { NOTED } from './next-build';
 import {
   buildsOf,
   finish,
@@ -13,7 +14,6 @@ import {
   isWaiting,
   type Rollout,
   startRollout,
-  until,
 } from './support/rollout';
 
 jest.setTimeout(120_000);

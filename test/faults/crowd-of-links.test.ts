@@ -1,4 +1,4 @@
 /** Many links at once: none may be lost. A thousand of them are in `thousand-links.long.test.ts`. */
-import { linksACrowd } from './support/crowd';
+import { linksACrowd } from './crowd';
 
 linksACrowd('links sixty users whose webhooks come all at once', 60);

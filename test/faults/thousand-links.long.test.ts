@@ -1,3 +1,3 @@
-import { linksACrowd } from './support/crowd';
+import { linksACrowd } from './crowd';
 
 linksACrowd('links a thousand users whose webhooks come all at once', 1_000);

@@ -1,5 +1,4 @@
 /** Temporal takes ten updates of one workflow at a time. However many callers there are, none may be turned away for good. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import type { Job } from '../../src/contract/jobs';
 import type { LinkClient } from '../../src/link-client/link-client';
@@ -14,6 +13,7 @@ import {
   viewWhen,
   webhook,
 } from '../support/link-calls';
+import { until } from '../support/until';
 import { useWorld } from '../support/world';
 
 jest.setTimeout(120_000);
@@ -46,13 +46,6 @@ async function waitingLink(): Promise<{ handle: Handle; userId: string; itemId: 
 async function acceptedUpdates(handle: Handle): Promise<number> {
   const { events } = await handle.fetchHistory();
   return (events ?? []).filter((event) => event.workflowExecutionUpdateAcceptedEventAttributes).length;
-}
-
-/** Looks until it holds, with a pause between two looks. */
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (const endMs = Date.now() + 60_000; !(await holds()); await delay(50)) {
-    if (Date.now() > endMs) throw new Error('It did not come about.');
-  }
 }
 
 it('takes one update a job for all who wait, over two clients and HTTP', async () => {

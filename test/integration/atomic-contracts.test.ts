@@ -5,7 +5,7 @@ import { apiSchema, workerSchema } from '../../src/settings/schemas';
 import { startAtomicSimulator } from '../../src/simulators';
 import { parseAtomicWebhook } from '../../src/webhooks/atomic-event';
 import { EMPLOYER, RECURRING } from '../support/link-calls';
-import { CONTRACTS, ENV } from './support/atomic-contracts';
+import { CONTRACTS, ENV } from './atomic-contracts';
 
 test('there are at least 48 contracts, all different', () => {
   expect(new Set(CONTRACTS.map(({ name }) => name)).size).toBeGreaterThanOrEqual(48);

@@ -8,7 +8,7 @@ import { type AtomicSimulator, startAtomicSimulator } from '../../src/simulators
 import { parseAtomicWebhook } from '../../src/webhooks/atomic-event';
 import { EMPLOYER, getLink, outcome, RECURRING, settled } from '../support/link-calls';
 import { useWorld } from '../support/world';
-import { CONTRACTS, type Contract, ENV } from './support/atomic-contracts';
+import { CONTRACTS, type Contract, ENV } from './atomic-contracts';
 
 interface Customer {
   userId: string;

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { type Ended, ended } from '../support/ended';
 import { temporalServer } from '../support/temporal';
 
 const PROJECT = path.resolve(__dirname, '../..');
@@ -14,17 +15,12 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-interface Run {
-  output: string;
-  code: number | null;
-}
-
 /** As `npm run demo` does; `onOutput` hears of everything so far, and may signal. */
 function demo(
   args: string[],
   onOutput: (output: string, stop: () => void) => void = () => {},
   env: Record<string, string> = {},
-): Promise<Run> {
+): Promise<Ended> {
   const { PATH, HOME, XDG_CACHE_HOME } = process.env;
   const child = spawn(
     process.execPath,
@@ -38,7 +34,7 @@ function demo(
       onOutput(output, () => child.kill('SIGINT'));
     });
   }
-  return new Promise((resolve) => child.once('close', (code) => resolve({ output, code })));
+  return ended(child);
 }
 
 describe('the demo', () => {

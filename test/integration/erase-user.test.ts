@@ -6,6 +6,7 @@ import { createPayloadCodec } from '../../src/encryption/payload-codec';
 import { openInTests } from '../support/open-in-tests';
 import { startScriptedServer } from '../support/scripted-server';
 import { useService } from '../support/service';
+import { until } from '../support/until';
 
 jest.setTimeout(240_000);
 
@@ -59,11 +60,7 @@ async function runsOf(userId: string): Promise<WorkflowExecutionInfo[]> {
 }
 
 async function runsWhen(userId: string, isWanted: (runs: WorkflowExecutionInfo[]) => boolean) {
-  for (const endMs = Date.now() + 30_000; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
-    const runs = await runsOf(userId);
-    if (isWanted(runs)) return runs;
-    if (Date.now() > endMs) throw new Error(`There are ${runs.map(({ type }) => type).join()}`);
-  }
+  return until(() => runsOf(userId), isWanted);
 }
 
 /** What is in the payloads of a run's history, decrypted as belonging to that run. */

@@ -14,7 +14,7 @@ it('ends a workflow that never gives way at the time limit, and runs others', as
   const connection = await connectTo(address);
   const nativeConnection = await NativeConnection.connect({ address });
   const bundle = await bundleWorkflowCode({
-    workflowsPath: require.resolve('./support/endless-workflow'),
+    workflowsPath: require.resolve('./endless-workflow'),
     logger: new DefaultLogger('ERROR'),
   });
   const taskQueue = `endless-${randomUUID()}`;

@@ -23,8 +23,8 @@ import type { LinkClientOptions } from '../../src/link-client/link-client-option
 import { connectTemporal } from '../../src/temporal/connection';
 import { ensureSearchAttributes } from '../../src/temporal/search-attributes';
 import { SeverableProxy } from '../support/severable-proxy';
-import type { StandInActivities } from '../support/stand-in-link';
 import { realServer } from '../support/temporal';
+import type { StandInActivities } from './stand-in-link';
 
 jest.setTimeout(60_000);
 
@@ -144,7 +144,7 @@ beforeAll(async () => {
   await ensureSearchAttributes(connection, NAMESPACE);
   native = await NativeConnection.connect({ address });
   bundle = await bundleWorkflowCode({
-    workflowsPath: require.resolve('../support/stand-in-link'),
+    workflowsPath: require.resolve('./stand-in-link'),
     failureConverterPath,
     logger: { ...console, log() {}, trace() {}, debug() {}, info() {} },
   });

@@ -2,6 +2,7 @@
 import { costOfHistory, type HistoryCost } from '../../bench/history-cost';
 import type { Job } from '../../src/contract/jobs';
 import { EMPLOYER, type Handle, RECURRING, viewWhen, webhook } from '../support/link-calls';
+import { until } from '../support/until';
 import { workflowBundle } from '../support/workflow-bundle';
 import { useWorld, type World } from '../support/world';
 
@@ -70,9 +71,8 @@ async function costOfLink(world: World, jobs: Job[]): Promise<HistoryCost> {
 
 /** Waits until no workflow task is under way and the history is as wanted. */
 async function restingWhen(handle: Handle, wanted: (cost: HistoryCost) => boolean): Promise<void> {
-  for (const endMs = Date.now() + 30_000; Date.now() < endMs; ) {
-    const cost = costOfHistory(await handle.fetchHistory());
-    if (cost.byType.WORKFLOW_TASK_SCHEDULED === cost.workflowTasks && wanted(cost)) return;
-  }
-  throw new Error('The history did not get there.');
+  await until(
+    async () => costOfHistory(await handle.fetchHistory()),
+    (cost) => cost.byType.WORKFLOW_TASK_SCHEDULED === cost.workflowTasks && wanted(cost),
+  );
 }

@@ -1,5 +1,5 @@
 /** A link whose webhooks pile up. As many as a run of it could not take are in `flood.long.test.ts`. */
-import { takesAFlood } from './support/flood';
+import { takesAFlood } from './flood';
 
 takesAFlood('takes 400 webhooks, half of them second deliveries, and still finishes, in several runs', {
   webhooks: 400,

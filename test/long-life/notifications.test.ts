@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { NotificationEvent } from '../../src/contract/notifications';
 import { EMPLOYER, type Handle, plaidWebhook, RECURRING, viewWhen, webhook } from '../support/link-calls';
 import { historiesOf } from '../support/run-chain';
+import { until } from '../support/until';
 import { useWorld } from '../support/world';
 
 /** What the receiver does with an event: throws to refuse it. */
@@ -26,12 +27,10 @@ function taken(userId: string): NotificationEvent[] {
 }
 
 async function takenWhen(userId: string, count: number): Promise<NotificationEvent[]> {
-  const endMs = Date.now() + 20_000;
-  while (taken(userId).length < count) {
-    if (Date.now() > endMs) throw new Error(`Only these came: ${JSON.stringify(taken(userId))}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  return taken(userId);
+  return until(
+    () => taken(userId),
+    (events) => events.length >= count,
+  );
 }
 
 async function closedAs(handle: Handle): Promise<string> {

@@ -1,5 +1,6 @@
 import { UPDATES } from '../../src/contract/names';
 import { EMPLOYER, type Handle, outcome, RECURRING, viewWhen, webhook } from '../support/link-calls';
+import { until } from '../support/until';
 import { useWorld } from '../support/world';
 
 const world = useWorld();
@@ -56,11 +57,9 @@ it('registers a job that is asked for while the result of its last run cannot be
 
 /** An activity has failed, and stands in Temporal until its next attempt. */
 async function nextAttemptIsDue(handle: Handle): Promise<void> {
-  const endMs = Date.now() + 20_000;
-  for (;;) {
+  await until(async () => {
     const [activity] = (await handle.describe()).raw.pendingActivities ?? [];
-    if (activity?.lastFailure && activity.scheduledTime && !activity.lastStartedTime) return;
-    if (activity?.lastFailure && (activity.attempt ?? 0) > 1) return;
-    if (Date.now() > endMs) throw new Error('No activity waits for its next attempt.');
-  }
+    if (!activity?.lastFailure) return false;
+    return (activity.scheduledTime && !activity.lastStartedTime) || (activity.attempt ?? 0) > 1;
+  });
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { JOBS } from '../../src/contract/jobs';
-import type { CommandAnswer } from '../support/run-command';
+import type { Ended } from '../support/ended';
 import { useService } from '../support/service';
 import { importFileOf, lineOf } from './support/import-file';
 
@@ -8,7 +8,7 @@ jest.setTimeout(180_000);
 
 const service = useService();
 
-const importLinks = (...args: string[]): Promise<CommandAnswer> => service.run('links', ['import', ...args]);
+const importLinks = (...args: string[]): Promise<Ended> => service.run('links', ['import', ...args]);
 
 it('starts a link for each line, says which lines failed and why, and goes on where it stopped', async () => {
   const [first, second, other] = [lineOf(service), lineOf(service), lineOf(service)];

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { workflowIdOf } from '../../src/contract/names';
-import type { CommandAnswer } from '../support/run-command';
+import type { Ended } from '../support/ended';
 import { startService, useService } from '../support/service';
 
 jest.setTimeout(180_000);
@@ -19,7 +19,7 @@ const stuckSchema = z.strictObject({ links: z.array(rowSchema) });
 const service = useService();
 afterEach(() => service.plaid.faults.clear());
 
-const links = (...args: string[]): Promise<CommandAnswer> => service.run('links', args);
+const links = (...args: string[]): Promise<Ended> => service.run('links', args);
 
 /** The row of a user, once there is one with these words in its cause. */
 async function rowOf(userId: string, words = ''): Promise<z.output<typeof rowSchema>> {

@@ -1,4 +1,4 @@
-import type { CommandAnswer } from '../support/run-command';
+import type { Ended } from '../support/ended';
 import { useService } from '../support/service';
 import { SeverableProxy } from '../support/severable-proxy';
 import { type Measured, OnCall, type Standing, stuckSchema } from './support/on-call';
@@ -125,7 +125,7 @@ it('Temporal away: said by both commands, with a code of its own', async () => {
   await proxy.join();
   const env = { TEMPORAL_ADDRESS: proxy.address };
   await proxy.sever();
-  const isAway = async (answering: Promise<CommandAnswer>): Promise<number> => {
+  const isAway = async (answering: Promise<Ended>): Promise<number> => {
     const { code, seconds, json } = await answering;
     expect([code, json()]).toMatchObject([3, { error: { code: 'temporal_unavailable' } }]);
     return seconds;

@@ -14,6 +14,7 @@ import {
   viewWhen,
   webhook,
 } from '../support/link-calls';
+import { until } from '../support/until';
 import type { StartOptions, World } from '../support/world';
 
 const EXCHANGE = '/item/public_token/exchange';
@@ -502,12 +503,4 @@ function cancelledDuring(step: string, operation: string): LinkPath {
       await link.over();
     },
   };
-}
-
-async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = Date.now() + 90_000;
-  while (!(await isTrue())) {
-    if (Date.now() > endMs) throw new Error('It did not come about.');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }

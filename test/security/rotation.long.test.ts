@@ -1,4 +1,4 @@
-import { rotatesUnderLoad } from './support/rotation';
+import { rotatesUnderLoad } from './rotation';
 
 jest.setTimeout(400_000);
 

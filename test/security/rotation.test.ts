@@ -1,5 +1,5 @@
 /** Keys and secrets are replaced in a service that is used. Under more load, that is in `rotation.long.test.ts`. */
-import { rotatesUnderLoad } from './support/rotation';
+import { rotatesUnderLoad } from './rotation';
 
 jest.setTimeout(400_000);
 

@@ -14,6 +14,7 @@ import type {
   PlaidWebhookSignal,
   RepairLinkTokenAnswer,
 } from '../../src/contract/workflow';
+import { until } from './until';
 import { within } from './within';
 
 export const EMPLOYER: Job = 'employer-classification';
@@ -92,14 +93,8 @@ export async function settled(handle: Handle, job: Job): Promise<JobReport | nul
 }
 
 /** Waits until the view satisfies the predicate: asked again as fast as the server answers. */
-export async function viewWhen(handle: Handle, predicate: (view: LinkView) => boolean): Promise<LinkView> {
-  const endMs = Date.now() + 20_000;
-  for (;;) {
-    const view = await getLink(handle);
-    if (predicate(view)) return view;
-    if (Date.now() > endMs) throw new Error(`The link did not get there: ${JSON.stringify(view)}`);
-  }
-}
+export const viewWhen = (handle: Handle, predicate: (view: LinkView) => boolean): Promise<LinkView> =>
+  until(() => getLink(handle), predicate, { withinMs: 20_000, everyMs: 1 });
 
 /** How the run ended, and as what. */
 export async function outcome(handle: Handle): Promise<{ status: string; view: LinkView }> {

@@ -3,14 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { claimPort } from '../../src/system/free-port';
+import { type Ended, ended } from './ended';
 import { temporalServer } from './temporal';
 
 const PROJECT = path.resolve(__dirname, '../..');
-
-export interface Ran {
-  code: number | null;
-  output: string;
-}
 
 /** `npm start` in a folder of its own, and other commands in the same one. */
 export class NpmStart {
@@ -18,7 +14,7 @@ export class NpmStart {
   readonly url: string;
   readonly #env: Record<string, string>;
   #child: ChildProcess | undefined;
-  #exited: Promise<Ran> | undefined;
+  #exited: Promise<Ended> | undefined;
   #printed = '';
 
   static async make(): Promise<NpmStart> {
@@ -43,12 +39,12 @@ export class NpmStart {
   }
 
   /** Runs a command to its end. */
-  run(command: string, args: readonly string[] = [], env: Record<string, string> = {}): Promise<Ran> {
+  run(command: string, args: readonly string[] = [], env: Record<string, string> = {}): Promise<Ended> {
     return ended(this.#spawn(command, args, env));
   }
 
   /** Runs another program in the same folder, to its end. */
-  async runProgram(file: string, args: readonly string[], env: Record<string, string> = {}): Promise<Ran> {
+  async runProgram(file: string, args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
     const { PATH = '', ...rest } = this.#env;
     return ended(
       spawn(file, args, {
@@ -84,7 +80,7 @@ export class NpmStart {
   }
 
   /** Resolves with all that it has printed. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ran | undefined> {
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ended | undefined> {
     this.#child?.kill(signal);
     return this.#exited;
   }
@@ -113,14 +109,4 @@ export class NpmStart {
       env: { ...this.#env, ...env },
     });
   }
-}
-
-function ended(child: ChildProcess): Promise<Ran> {
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-    });
-  }
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code, output })));
 }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { PROBLEM_CODES } from '../../src/contract/failures';
 import type { Job } from '../../src/contract/jobs';
@@ -10,6 +9,7 @@ import {
   linkTokenSchema,
   linkViewSchema,
 } from '../../src/contract/schemas';
+import { until } from './until';
 
 const problemSchema = z.looseObject({ status: z.number(), code: z.enum(PROBLEM_CODES) });
 const linkListSchema = z.object({ links: z.array(linkSummarySchema), nextPageToken: z.string().optional() });
@@ -115,13 +115,7 @@ export class ServiceApi {
 
   /** Reads the link until it is as wanted, for up to 90 s; every so many milliseconds, for a test with many links at once. */
   async linkWhen(userId: string, isWanted: (link: LinkView) => boolean, everyMs = 30): Promise<LinkView> {
-    const endMs = Date.now() + 90_000;
-    for (;;) {
-      const answer = await this.get(userId);
-      const link = answer.status === 200 ? answer.link() : undefined;
-      if (link !== undefined && isWanted(link)) return link;
-      if (Date.now() > endMs) throw new Error(`The link of ${userId} did not get there: ${answer.text}`);
-      await sleep(everyMs);
-    }
+    const isThere = (answer: ApiAnswer) => answer.status === 200 && isWanted(answer.link());
+    return (await until(() => this.get(userId), isThere, { withinMs: 90_000, everyMs })).link();
   }
 }

@@ -44,9 +44,13 @@ export class ServiceProcess {
 
   /** Its log, parsed; lines that are no JSON are left out. */
   get logLines(): Record<string, unknown>[] {
-    return this.#output.split('\n').flatMap((line) => {
-      const parsed: unknown = line.startsWith('{') ? parseOrUndefined(line) : undefined;
-      return isRecord(parsed) ? [parsed] : [];
+    const lines = this.#output.split('\n').filter((line) => line.startsWith('{'));
+    return lines.flatMap((line) => {
+      try {
+        return [JSON.parse(line)];
+      } catch {
+        return [];
+      }
     });
   }
 
@@ -138,18 +142,6 @@ export class ServiceProcess {
       clearTimeout(late);
     }
   }
-}
-
-function parseOrUndefined(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function tailOf(text: string): string {

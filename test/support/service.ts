@@ -1,12 +1,13 @@
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { JOBS, type Job } from '../../src/contract/jobs';
 import { claimPort } from '../../src/system/free-port';
+import { type Ended, ended } from './ended';
 import { type Ground, type GroundOptions, newEncryptionKey, prepareGround } from './ground';
 import { openInTests } from './open-in-tests';
-import { type CommandAnswer, runCommand } from './run-command';
 import { ServiceApi } from './service-api';
 import { type Environment, type ServiceName, ServiceProcess } from './service-process';
 import { ownNamespace, serviceBuild } from './temporal';
@@ -39,7 +40,7 @@ export interface Service extends Ground {
   /** Another process of the service, beside the first of its kind: on a port of its own, not started yet. */
   another(name: ServiceName): Promise<ServiceProcess>;
   /** Runs a command from the build, as an operator does in the image, with the service's settings and these. */
-  run(command: 'links' | 'doctor', args: readonly string[], env?: Environment): Promise<CommandAnswer>;
+  run(command: 'links' | 'doctor', args: readonly string[], env?: Environment): Promise<Ended>;
   /** Starts a link for a new user from a fresh public token and for both jobs, unless told otherwise. */
   link(
     options?: Partial<{ userId: string; jobs: readonly Job[] }>,
@@ -118,7 +119,16 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
       const variable = { api: 'PORT', worker: 'WORKER_PORT', codec: 'CODEC_PORT' }[name];
       return make(name, port, { [variable]: String(port), PUBLIC_URL: apiUrl });
     },
-    run: (command, args, more = {}) => runCommand({ build, folder, env: { ...env, ...more } }, command, args),
+    run(command, args, more = {}) {
+      const { PATH, HOME } = process.env;
+      return ended(
+        spawn(process.execPath, [path.join(build, 'src/commands', `${command}.js`), ...args], {
+          cwd: folder,
+          env: { PATH, HOME, ...env, ...more },
+          stdio: ['ignore', 'pipe', 'pipe'],
+        }),
+      );
+    },
     async link({ userId = ground.newUser(), jobs = JOBS } = {}) {
       const { publicToken, itemId } = plaid.createPublicToken({
         userId,

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 test('a process whose log nobody reads any more ends all the same', async () => {
-  const script = require.resolve('./support/log-and-end');
+  const script = require.resolve('./log-and-end');
   const child = spawn(process.execPath, ['--import', 'tsx', script], {
     stdio: ['pipe', 'pipe', 'inherit'],
     timeout: 50_000,

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CANCEL_CASES, type CancelCaseName } from './support/cancel-cases';
+import { CANCEL_CASES, type CancelCaseName } from './cancel-cases';
 
 const WORKFLOWS = join(__dirname, '../../workflows');
 

@@ -1,6 +1,6 @@
 import { getLink, type Handle, viewWhen } from '../support/link-calls';
 import { DEFAULT_SETTINGS, useWorld } from '../support/world';
-import { CANCEL_CASES, type CancelCase } from './support/cancel-cases';
+import { CANCEL_CASES, type CancelCase } from './cancel-cases';
 import { endingOf, expectFailed, expectNothingLeft, expectUnlinked } from './support/ending';
 import { hold } from './support/holding';
 

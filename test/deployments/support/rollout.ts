@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { isGrpcServiceError } from '@temporalio/client';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import pino from 'pino';
@@ -9,6 +8,7 @@ import { workerSchema } from '../../../src/settings/schemas';
 import { type RunningWorker, startWorker } from '../../../src/worker/start-worker';
 import { newEncryptionKey } from '../../support/ground';
 import { EMPLOYER, getLink, type Handle, RECURRING, webhook } from '../../support/link-calls';
+import { until } from '../../support/until';
 import { workflowBundle } from '../../support/workflow-bundle';
 import { startWorld, type World } from '../../support/world';
 
@@ -138,8 +138,8 @@ export const hasEmployer = (handle: Handle) =>
 export const isLinked = (handle: Handle) => comesTo(handle, ({ state }) => state === 'linked');
 
 /** Asks with pauses: many links at once would else keep each other from getting there. */
-function comesTo(handle: Handle, holds: (view: LinkView) => boolean): Promise<void> {
-  return until(async () => holds(await getLink(handle)));
+function comesTo(handle: Handle, holds: (view: LinkView) => boolean): Promise<LinkView> {
+  return until(() => getLink(handle), holds);
 }
 
 /** Atomic's webhooks for both jobs, and the link linked by them. */
@@ -149,20 +149,13 @@ export async function finish(handle: Handle): Promise<void> {
   await isLinked(handle);
 }
 
-/** Looks until it holds, with a pause between two looks. */
-export async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (const endMs = Date.now() + PATIENCE_MS; !(await holds()); await delay(50)) {
-    if (Date.now() > endMs) throw new Error('It did not come about.');
-  }
-}
-
 let next: Promise<{ code: string }> | undefined;
 
 function nextBundle(): Promise<{ code: string }> {
   next ??= bundleWorkflowCode({
     workflowsPath: require.resolve('../../../workflows'),
     workflowInterceptorModules: [
-      require.resolve('./next-build'),
+      require.resolve('../next-build'),
       require.resolve('../../../workflows/sdk/interceptors'),
     ],
     failureConverterPath,

@@ -88,7 +88,12 @@ export class EchoProxy {
     if (rule.times === 0) this.#rules.splice(this.#rules.indexOf(rule), 1);
     const known = [...this.#tokens].map(([token, kind]) => `${kind}-sandbox-${token}`);
     const everything = JSON.stringify({ headers: incoming.rawHeaders, body, known });
-    echoed(rule.echo, everything, incoming, answer);
+    if (rule.echo === 'reset') {
+      incoming.socket.destroy();
+      return;
+    }
+    const [status, headers, said] = echoed(rule.echo, everything);
+    answer.writeHead(status, headers).end(said);
   }
 
   async #pass(incoming: IncomingMessage, body: string, answer: ServerResponse): Promise<void> {
@@ -109,33 +114,23 @@ export class EchoProxy {
   }
 }
 
-function echoed(echo: Echo, everything: string, incoming: IncomingMessage, answer: ServerResponse): void {
-  if (echo === 'reset') {
-    incoming.socket.destroy();
-  } else if (echo === 'redirect') {
+function echoed(echo: Exclude<Echo, 'reset'>, everything: string): [number, Record<string, string>, string] {
+  const json = { 'content-type': 'application/json' };
+  if (echo === 'redirect') {
     const location = `http://127.0.0.1:9/?echo=${encodeURIComponent(everything)}`.slice(0, 8_000);
-    answer.writeHead(302, { location }).end(everything);
-  } else if (echo === 'wrong shape') {
-    answer
-      .writeHead(200, { 'content-type': 'application/json' })
-      .end(JSON.stringify({ [everything]: [everything] }));
-  } else if ('plaidError' in echo) {
-    const { plaidError: error_code, type: error_type } = echo;
-    const error = { error_type, error_code, error_message: everything, display_message: everything };
-    answer
-      .writeHead(400, { 'content-type': 'application/json' })
-      .end(JSON.stringify({ ...error, request_id: 'echo', documentation_url: everything }));
-  } else if (echo.as === 'html') {
-    answer
-      .writeHead(echo.status, { 'content-type': 'text/html' })
-      .end(`<html><body>${everything}</body></html>`);
-  } else if (echo.as === 'text') {
-    answer.writeHead(echo.status, { 'content-type': 'text/plain' }).end(everything);
-  } else {
-    answer
-      .writeHead(echo.status, { 'content-type': 'application/json' })
-      .end(JSON.stringify({ code: echo.status * 100 + 1, message: everything, error: everything }));
+    return [302, { location }, everything];
   }
+  if (echo === 'wrong shape') return [200, json, JSON.stringify({ [everything]: [everything] })];
+  if ('plaidError' in echo) {
+    const { plaidError: error_code, type: error_type } = echo;
+    const said = { error_message: everything, display_message: everything, documentation_url: everything };
+    return [400, json, JSON.stringify({ error_type, error_code, ...said, request_id: 'echo' })];
+  }
+  const { status, as } = echo;
+  if (as === 'html')
+    return [status, { 'content-type': 'text/html' }, `<html><body>${everything}</body></html>`];
+  if (as === 'text') return [status, { 'content-type': 'text/plain' }, everything];
+  return [status, json, JSON.stringify({ code: status * 100 + 1, message: everything, error: everything })];
 }
 
 function without(headers: IncomingMessage['headers'], names: readonly string[]): IncomingMessage['headers'] {

@@ -1,5 +1,6 @@
 import type { Fault } from '../../../src/simulators/server/faults';
 import { type Call, operationOf } from '../../support/call-log';
+import { until } from '../../support/until';
 import type { World } from '../../support/world';
 
 /** The simulator that answers a call. */
@@ -25,11 +26,7 @@ export function hold(world: World, call: Call, when: 'before' | 'after' = 'befor
   return {
     async arrived(userId) {
       await ledger.waitForRequest(operationOf(call), { userId, afterSeq: before });
-      const endMs = Date.now() + 20_000;
-      while (faults.held(call) === 0) {
-        if (Date.now() > endMs) throw new Error(`${call} came, and was not held.`);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
+      await until(() => faults.held(call) > 0, Boolean, { everyMs: 1 });
     },
     release: () => void faults.release(call),
   };

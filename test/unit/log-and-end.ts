@@ -1,6 +1,6 @@
 /** A process that logs once its input ends, and ends. */
-import { createAuditLog } from '../../../src/logging/audit-log';
-import { createLogger } from '../../../src/logging/logger';
+import { createAuditLog } from '../../src/logging/audit-log';
+import { createLogger } from '../../src/logging/logger';
 
 const logger = createLogger({ name: 'test', level: 'info' });
 const audit = createAuditLog('test');

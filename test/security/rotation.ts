@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { newEncryptionKey } from '../../support/ground';
-import { useService } from '../../support/service';
-import type { Environment, ServiceProcess } from '../../support/service-process';
-import { Load } from './load';
+import { newEncryptionKey } from '../support/ground';
+import { useService } from '../support/service';
+import type { Environment, ServiceProcess } from '../support/service-process';
+import { Load } from './support/load';
 
 const JOB = 'employer-classification';
 const [k1, k2] = [newEncryptionKey('k1'), newEncryptionKey('k2')];

@@ -1,11 +1,12 @@
-import { UPDATES } from '../../../src/contract/names';
-import type { LinkView } from '../../../src/contract/schemas';
-import type { LinkSettings } from '../../../src/contract/workflow';
-import type { Fault, FaultKind } from '../../../src/simulators';
-import type { Call } from '../../support/call-log';
-import { EMPLOYER, plaidWebhook, RECURRING, REPLY_KEY, viewWhen, webhook } from '../../support/link-calls';
-import type { Started, World } from '../../support/world';
-import { addFault, hold, providerOf } from './holding';
+import { UPDATES } from '../../src/contract/names';
+import type { LinkView } from '../../src/contract/schemas';
+import type { LinkSettings } from '../../src/contract/workflow';
+import type { Fault, FaultKind } from '../../src/simulators';
+import type { Call } from '../support/call-log';
+import { EMPLOYER, plaidWebhook, RECURRING, REPLY_KEY, viewWhen, webhook } from '../support/link-calls';
+import { until } from '../support/until';
+import type { Started, World } from '../support/world';
+import { addFault, hold, providerOf } from './support/holding';
 
 /** A link that has come to the point where it is to be cancelled. */
 export interface Point {
@@ -118,29 +119,20 @@ const updating =
   };
 
 /** Waits until no step of the run is under way: what it waits for is a timer, or somebody. */
-function asleep(started: Started): Promise<void> {
-  return describedWhen(started, ({ attempts, inTask }) => attempts.length === 0 && !inTask);
-}
+const asleep = (started: Started) => attemptsAre(started, (attempts) => attempts.length === 0);
 
 /** Waits until a step that has failed waits for its next attempt, by a timer of the run's or of Temporal's. */
-function backingOff(started: Started): Promise<void> {
-  return describedWhen(
-    started,
-    ({ attempts, inTask }) => attempts.every((attempt) => attempt > 1) && !inTask,
-  );
-}
+const backingOff = (started: Started) =>
+  attemptsAre(started, (attempts) => attempts.every((attempt) => attempt > 1));
 
-async function describedWhen(
+async function attemptsAre(
   { handle }: Started,
-  predicate: (run: { attempts: readonly number[]; inTask: boolean }) => boolean,
+  wanted: (attempts: readonly number[]) => boolean,
 ): Promise<void> {
-  const endMs = Date.now() + 20_000;
-  while (Date.now() < endMs) {
+  await until(async () => {
     const { pendingActivities, pendingWorkflowTask } = (await handle.describe()).raw;
-    const attempts = (pendingActivities ?? []).map(({ attempt }) => attempt ?? 1);
-    if (predicate({ attempts, inTask: Boolean(pendingWorkflowTask) })) return;
-  }
-  throw new Error('The run did not come to that.');
+    return !pendingWorkflowTask && wanted((pendingActivities ?? []).map(({ attempt }) => attempt ?? 1));
+  });
 }
 
 const asksForLinkToken = updating(needingAttention, UPDATES.createRepairLinkToken, REPLY_KEY);

@@ -1,5 +1,5 @@
-import type { Job } from '../../../src/contract/jobs';
-import type { AtomicSimulatorContract, IdentifierPlace } from '../../../src/simulators/atomic/contract';
+import type { Job } from '../../src/contract/jobs';
+import type { AtomicSimulatorContract, IdentifierPlace } from '../../src/simulators/atomic/contract';
 
 /** A customer's Atomic: how it behaves, and the settings that fit the service to it. */
 export interface Contract {

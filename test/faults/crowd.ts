@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { SEARCH_ATTRIBUTES } from '../../../src/contract/names';
-import type { LinkState } from '../../../src/contract/states';
-import { EMPLOYER } from '../../support/link-calls';
-import { useWorld, type World } from '../../support/world';
-import { atOnce } from './at-once';
-import { doneAgainWithoutReason } from './done-again';
+import { SEARCH_ATTRIBUTES } from '../../src/contract/names';
+import type { LinkState } from '../../src/contract/states';
+import { EMPLOYER } from '../support/link-calls';
+import { until } from '../support/until';
+import { useWorld, type World } from '../support/world';
+import { atOnce } from './support/at-once';
+import { doneAgainWithoutReason } from './support/done-again';
 
 /** More than one worker can take at once would time out, and be tried again. */
 const STARTS_AT_ONCE = 20;
@@ -76,9 +77,8 @@ async function allFetched(world: World, count: number): Promise<void> {
 /** As an operator finds them; visibility follows the links by a moment. */
 async function allIn(world: World, state: LinkState, count: number): Promise<void> {
   const query = `TaskQueue = '${world.taskQueue}' AND ${SEARCH_ATTRIBUTES.linkState} = '${state}'`;
-  for (const endMs = Date.now() + 60_000; ; ) {
-    const found = await world.client.workflow.count(query);
-    if (found.count === count) return;
-    if (Date.now() > endMs) throw new Error(`Only ${found.count} links are ${state}.`);
-  }
+  await until(
+    async () => (await world.client.workflow.count(query)).count,
+    (found) => found === count,
+  );
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { SIGNALS, workflowIdOf } from '../../../src/contract/names';
-import { EMPLOYER } from '../../support/link-calls';
-import { historiesOf } from '../../support/run-chain';
-import { useService } from '../../support/service';
+import { SIGNALS, workflowIdOf } from '../../src/contract/names';
+import { EMPLOYER } from '../support/link-calls';
+import { historiesOf } from '../support/run-chain';
+import { useService } from '../support/service';
 
 /** In flight at once: more than a link takes while its worker replays it. */
 const LANES = 20;
