@@ -14,6 +14,8 @@ import type { TemporalBuild } from './temporal-build';
 import { TemporalNode } from './temporal-node';
 
 const run = promisify(execFile);
+/** What a Temporal node may hold of PostgreSQL's connections, all its services together. */
+const CONNECTIONS_PER_NODE = 100;
 const SCRIPT_TIMEOUT_MS = 180_000;
 /** The one that the compose file registers. */
 const NAMESPACE = 'default';
@@ -72,6 +74,8 @@ export async function startTemporalCluster({
       // `command` of the image begins with the program's own name.
       args: [
         ...compose.postgresql.command.slice(1),
+        // PostgreSQL's default of 100 is for one node; a node that is restarted adds to what the others hold.
+        ...['-c', `max_connections=${CONNECTIONS_PER_NODE * (count + 1)}`],
         ...(durable ? [] : ['-c', 'fsync=off', '-c', 'synchronous_commit=off', '-c', 'full_page_writes=off']),
       ],
     });
