@@ -1,4 +1,5 @@
-/** The figures as tables, medians over the rounds, and the ratios that matter. */
+/** The figures as tables in Markdown, medians over the rounds, and the ratios that matter. */
+import { markdownTable } from '../test/support/markdown-table';
 import type { LoopFigures } from './loops';
 import type { Noise } from './noise';
 import type { PayloadCost } from './payload-cost';
@@ -53,11 +54,11 @@ export function reportOf(results: BenchResults): string {
     `noise before: ${noiseLine(noise.before)}`,
     ...(noise.after ? [`noise after:  ${noiseLine(noise.after)}`] : []),
   ];
-  lines.push('', ...payloadLines(results.payloads));
+  lines.push('', payloadLines(results.payloads));
   if (results.loops.length > 0) lines.push('', ...loopLines(results.loops));
-  if (results.reads.length > 0) lines.push('', ...readLines(results.reads));
-  if (results.receiver.length > 0) lines.push('', ...receiverLines(results.receiver));
-  if (results.waiting.length > 0) lines.push('', ...waitingLines(results.waiting));
+  if (results.reads.length > 0) lines.push('', readLines(results.reads));
+  if (results.receiver.length > 0) lines.push('', receiverLines(results.receiver));
+  if (results.waiting.length > 0) lines.push('', waitingLines(results.waiting));
   return `${lines.join('\n')}\n`;
 }
 
@@ -65,7 +66,7 @@ function noiseLine({ probeMs, load }: Noise): string {
   return `fixed work ${probeMs.toFixed(0)} ms, load ${load.map((value) => value.toFixed(1)).join(' ')}`;
 }
 
-function payloadLines(costs: readonly PayloadCost[]): string[] {
+function payloadLines(costs: readonly PayloadCost[]): string {
   return table([
     ['payload, bytes', 'encrypted', 'encode µs', 'decode µs', 'first encode of a workflow µs'],
     ...costs.map((cost) => [
@@ -91,13 +92,13 @@ function loopLines(loops: readonly LoopFigures[]): string[] {
         const values = valuesOf(kind, field);
         const middle = median(values).toFixed(digits);
         if (values.length < 2 || !SPREAD.includes(field)) return middle;
-        return `${middle} (${Math.min(...values).toFixed(digits)}-${Math.max(...values).toFixed(digits)})`;
+        return `${middle} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`;
       }),
       ...others.map((kind) => ratio(of('thin', field), of(kind, field))),
     ]);
     const links = median(loops.filter((one) => one.inFlight === inFlight).map((one) => one.links));
     return [
-      ...table([
+      table([
         [
           `${inFlight} in flight, ${links} links a round`,
           ...kinds,
@@ -105,13 +106,14 @@ function loopLines(loops: readonly LoopFigures[]): string[] {
         ],
         ...rows,
       ]),
+      '',
       `p99/p50: ${kinds.map((kind) => `${kind} ${ratio(of(kind, 'p99'), of(kind, 'p50'))}`).join(', ')}`,
       '',
     ];
   });
 }
 
-function readLines(figures: readonly ReadFigures[]): string[] {
+function readLines(figures: readonly ReadFigures[]): string {
   const of = (field: keyof ReadFigures) => median(figures.map((one) => one[field]));
   return table([
     [
@@ -141,7 +143,7 @@ function readLines(figures: readonly ReadFigures[]): string[] {
   ]);
 }
 
-function receiverLines(figures: readonly ReceiverFigures[]): string[] {
+function receiverLines(figures: readonly ReceiverFigures[]): string {
   const whats = [...new Set(figures.map(({ what }) => what))];
   const of = (what: string, field: Exclude<keyof ReceiverFigures, 'what'>) =>
     median(figures.filter((one) => one.what === what).map((one) => one[field]));
@@ -161,7 +163,7 @@ function receiverLines(figures: readonly ReceiverFigures[]): string[] {
   ]);
 }
 
-function waitingLines(figures: readonly WaitingFigures[]): string[] {
+function waitingLines(figures: readonly WaitingFigures[]): string {
   return table([
     [
       'waiting',
@@ -196,13 +198,6 @@ function ratio(value: number, base: number): string {
   return Number.isFinite(value / base) ? (value / base).toFixed(2) : '';
 }
 
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows.map((row) =>
-    row
-      .map((cell, column) =>
-        column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
-      )
-      .join('  '),
-  );
+function table([head = [], ...rows]: readonly (readonly string[])[]): string {
+  return markdownTable(head, rows);
 }

@@ -11,6 +11,7 @@
  *   --waiting <n>      so many waiting links, instead of 1,000 and 2,500; may be repeated: --waiting 10000
  *   --cache <n>        the product's workflow cache, for the waiting links (its own default)
  *   --bundle <file>    the product's workflow bundle, instead of one made now: to compare two of them
+ *   --server <server>  dev, which is in memory, or postgresql (dev)
  *   --profile          writes V8's CPU profiles of the applications in one process beside the figures
  */
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -22,6 +23,7 @@ import { measurePayloadCost } from './payload-cost';
 import { runReads } from './reads';
 import { runReceiver } from './receiver';
 import { type BenchResults, reportOf } from './report';
+import { SERVERS } from './server';
 import { KINDS, type Stage, setStage } from './stage';
 import { runWaiting } from './waiting';
 
@@ -41,10 +43,12 @@ const { values: options } = parseArgs({
     waiting: { type: 'string', multiple: true, default: [] },
     cache: { type: 'string' },
     bundle: { type: 'string' },
+    server: { type: 'string', default: 'dev' },
     profile: { type: 'boolean', default: false },
   },
 });
 const { quick, profile } = options;
+const server = SERVERS.find((one) => one === options.server);
 const rounds = Number(options.rounds ?? (quick ? 1 : 3));
 const times = Number(options.times ?? (quick ? 4 : 20));
 const kinds = KINDS.filter((kind) => options.kind.length === 0 || options.kind.includes(kind));
@@ -66,7 +70,9 @@ async function bench(): Promise<void> {
     receiver: [],
     waiting: [],
   };
+  if (!server) throw new Error(`--server is one of ${SERVERS.join(', ')}.`);
   const stage = await setStage({
+    server,
     log: say,
     ...(profile && { profileFolder: RESULTS_FOLDER }),
     ...(options.bundle !== undefined && { bundleFile: options.bundle }),

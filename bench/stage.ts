@@ -1,22 +1,18 @@
 /** What every part of the benchmark stands on: a Temporal server, the stand-ins, prebuilt bundles. */
 import { stat, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { z } from 'zod';
-import { cacheFolder } from '../src/dev-server/cache-folder';
-import { startDevServer } from '../src/dev-server/dev-server';
-import { findTemporalServer } from '../src/dev-server/temporal-server';
 import { ensureSearchAttributes } from '../src/temporal/search-attributes';
 import { removeBuild } from '../test/support/built-service';
 import { buildBench } from './build';
 import { startBuiltApp } from './built-app';
 import { type Child, startChild } from './child';
-import { memoryMibOf } from './process-meter';
-import { readServer, type ServerReading } from './server-meter';
+import { type ServerKind, startServer } from './server';
+import type { ServerReading } from './server-meter';
 import { PRODUCT_NAMESPACE, THIN_NAMESPACE } from './stand-in-data';
 
 /**
@@ -61,6 +57,7 @@ export interface Stage {
 }
 
 export interface StageOptions {
+  server?: ServerKind;
   log: (line: string) => void;
   /** The product's workflow bundle, made beforehand. */
   bundleFile?: string;
@@ -82,14 +79,9 @@ export async function setStage(options: StageOptions): Promise<Stage> {
 }
 
 async function build(
-  { log, profileFolder, bundleFile }: StageOptions,
+  { server: kind = 'dev', log, profileFolder, bundleFile }: StageOptions,
   undo: (() => Promise<unknown>)[],
 ): Promise<Omit<Stage, 'close'>> {
-  const serverPath = await findTemporalServer({
-    path: process.env.PATH ?? '',
-    cacheDir: cacheFolder({ home: homedir(), xdgCacheHome: process.env.XDG_CACHE_HOME }),
-    log,
-  });
   const folder = await buildBench();
   undo.push(() => removeBuild(folder));
   const thin = await bundleWorkflowCode({
@@ -102,10 +94,9 @@ async function build(
   };
   await writeFile(bundles.thin, thin.code);
 
-  const server = await startDevServer({ serverPath, metricsPort: 0, logLevel: 'error' });
+  const server = await startServer(kind, log);
   undo.push(server.stop);
-  const { metricsUrl, address } = server;
-  if (metricsUrl === undefined) throw new Error('The server has no metrics.');
+  const { address } = server;
   const connection = await Connection.connect({ address });
   undo.push(() => connection.close());
   await ensureSearchAttributes(connection, PRODUCT_NAMESPACE);
@@ -159,8 +150,8 @@ async function build(
         workflowIdOf: (userId) => (kind === 'thin' ? userId : `processor-link/${userId}`),
       };
     },
-    readServer: (namespace) => readServer(metricsUrl, server.pid, namespace),
-    serverMemoryMib: () => memoryMibOf([server.pid]),
+    readServer: server.read,
+    serverMemoryMib: server.memoryMib,
   };
 }
 

@@ -76,7 +76,7 @@ export function perLink(before: Usage, after: Usage, links: number): Omit<Usage,
 }
 
 /** A session of PostgreSQL is a process of its own; the time of those that have ended is counted with their parent's. */
-async function cpuMsOfFamily(parent: number): Promise<number> {
+export async function cpuMsOfFamily(parent: number): Promise<number> {
   let ticks = 0;
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name)) continue;
