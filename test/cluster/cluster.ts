@@ -31,6 +31,10 @@ export interface WholeClusterOptions {
   nodes: number;
   apis: number;
   workers: number;
+  /** Settings of all processes, over those that the cluster makes. */
+  env?: Readonly<Record<string, string>>;
+  /** Of Temporal: YAML, after the compose file's own. */
+  dynamicConfig?: string;
   log: (line: string) => void;
 }
 
@@ -48,18 +52,18 @@ export async function startCluster(options: WholeClusterOptions): Promise<Cluste
 }
 
 async function raise(
-  { build, nodes, apis: apiCount, workers: workerCount, log }: WholeClusterOptions,
+  { build, nodes, apis: apiCount, workers: workerCount, env, dynamicConfig = '', log }: WholeClusterOptions,
   undo: (() => Promise<unknown>)[],
 ): Promise<Omit<Cluster, 'close'>> {
   const folder = await buildService();
   undo.push(() => removeBuild(folder));
-  const temporal = await startTemporalCluster({ nodes, build, log });
+  const temporal = await startTemporalCluster({ nodes, build, dynamicConfig, log });
   undo.push(() => temporal.close());
   const { address, namespace } = temporal;
   const service = await startService({
     temporal: { address, namespace },
     build: folder,
-    env: { LOG_LEVEL: 'warn', RESULT_OVERDUE_AFTER: '2m' },
+    env: { LOG_LEVEL: 'warn', RESULT_OVERDUE_AFTER: '2m', ...env },
     atomic: { webhookRetryDelaysMs: WEBHOOK_RETRIES_MS },
   });
   undo.push(() => service.close());
