@@ -5,7 +5,7 @@ const { exchange, createProcessorToken, register, fetchResult } = proxyActivitie
   startToCloseTimeout: '30s',
 });
 
-export const webhook = defineSignal('webhook');
+const webhook = defineSignal('webhook');
 
 export interface ThinInput {
   userId: string;
