@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isGrpcServiceError } from '@temporalio/client';
+import { temporal as proto } from '@temporalio/proto';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import pino from 'pino';
 import type { LinkView } from '../../../src/contract/schemas';
@@ -13,6 +14,8 @@ import { workflowBundle } from '../../support/workflow-bundle';
 import { startWorld, type World } from '../../support/world';
 
 const PATIENCE_MS = 40_000;
+const ROUTING_IN_PROGRESS =
+  proto.api.enums.v1.RoutingConfigUpdateState.ROUTING_CONFIG_UPDATE_STATE_IN_PROGRESS;
 
 /** Builds of the workflow: the present one, and the same with the change of `next-build.ts`. */
 export type Code = 'present' | 'next';
@@ -47,6 +50,17 @@ export async function startRollout(): Promise<Rollout> {
         if (String(error).includes('Worker Deployment not found')) return false;
         throw error;
       }
+    });
+  }
+
+  /** Until the task queues know of it as well, Temporal may give a task to the build before. */
+  async function route(change: () => Promise<unknown>): Promise<void> {
+    await whenFound(change);
+    await until(async () => {
+      const { workflowService } = world.client;
+      const description = { namespace, deploymentName: name };
+      const { workerDeploymentInfo } = await workflowService.describeWorkerDeployment(description);
+      return workerDeploymentInfo?.routingConfigUpdateState !== ROUTING_IN_PROGRESS;
     });
   }
 
@@ -99,7 +113,7 @@ export async function startRollout(): Promise<Rollout> {
       return worker;
     },
     promote: (buildId) =>
-      whenFound(() =>
+      route(() =>
         world.client.workflowService.setWorkerDeploymentCurrentVersion({
           namespace,
           deploymentName: name,
@@ -107,7 +121,7 @@ export async function startRollout(): Promise<Rollout> {
         }),
       ),
     ramp: (buildId, percentage) =>
-      whenFound(() =>
+      route(() =>
         world.client.workflowService.setWorkerDeploymentRampingVersion({
           namespace,
           deploymentName: name,
