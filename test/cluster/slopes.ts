@@ -9,12 +9,12 @@ export interface Verdict {
   mean: number;
   /** The slope of the second half: the first is for warming up. */
   perHour: number;
-  /** Whether it rose by more than a quarter of the mean within that half, steadily. */
+  /** Whether it rose by more than two fifths of the mean within that half, steadily. */
   rises: boolean;
 }
 
 const HOUR_MS = 3_600_000;
-const MOST_GROWTH = 0.25;
+const MOST_GROWTH = 0.4;
 /** How much of the variance the line has to explain: a value that jumps up and down rises nowhere. */
 const STEADY = 0.5;
 

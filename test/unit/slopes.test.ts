@@ -9,10 +9,10 @@ describe('the verdict on a series', () => {
   it('is that it rises, where it goes on rising after it has warmed up', () => {
     const verdict = verdictOf(
       'memory',
-      seriesOf((minute) => 100 + minute),
+      seriesOf((minute) => 100 + 2 * minute),
     );
     expect(verdict.rises).toBe(true);
-    expect(verdict.perHour).toBeCloseTo(60);
+    expect(verdict.perHour).toBeCloseTo(120);
   });
 
   it('is that it is steady, where it rose only at first', () => {
