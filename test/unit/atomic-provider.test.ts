@@ -565,7 +565,7 @@ describe.each(CALLS)('failures of $operation', ({ operation, call }) => {
       response.writeHead(422);
       response.write('{');
     });
-    await expect(failureOf(call(connect({ timeoutMs: 200 })))).resolves.toMatchObject({
+    await expect(failureOf(call(connect({ timeoutMs: 1_500 })))).resolves.toMatchObject({
       failureClass: 'rejected',
       code: 'HTTP_422',
       foreign: true,
