@@ -26,18 +26,20 @@ export const holdAnswers: ActivityInterceptorsFactory = ({ info, client, cancell
       const answer = await next(input);
       const { activityType, activityId, workflowExecution } = info;
       if (!DONE_ONCE.has(activityType) || workflowExecution === undefined) return answer;
-      while (!cancellationSignal.aborted) {
+      const isTaken = async (): Promise<boolean> => {
         try {
           await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () =>
             client.activity.complete({ ...workflowExecution, activityId }, answer),
           );
-          throw new CompleteAsyncError();
+          return true;
         } catch (error) {
-          if (error instanceof CompleteAsyncError) throw error;
           // Taken before, without an answer that said so; or the link is over.
-          if (error instanceof ActivityNotFoundError) throw new CompleteAsyncError();
-          await pause(PAUSE_MS, undefined, { signal: cancellationSignal }).catch(() => undefined);
+          return error instanceof ActivityNotFoundError;
         }
+      };
+      while (!cancellationSignal.aborted) {
+        if (await isTaken()) throw new CompleteAsyncError();
+        await pause(PAUSE_MS, undefined, { signal: cancellationSignal }).catch(() => undefined);
       }
       return answer;
     },
