@@ -1,8 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 export const DEFAULT_BODY_BUDGET_BYTES = 64 * 1024 * 1024;
-/** A body that says it is no larger is not counted: those of as many connections as there can be take 10 MiB. */
-const UNCOUNTED_BYTES = 1024;
 
 /**
  * Bounds what the bodies of all requests under way take together. Where they would take more, the body that has been coming
@@ -32,7 +30,7 @@ export function boundBodies(app: FastifyInstance, budgetBytes: number): void {
 
   app.addHook('preParsing', (request, reply, payload, done) => {
     const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers;
-    if (encoding !== undefined || Number(length) > UNCOUNTED_BYTES) {
+    if (length !== '0' || encoding !== undefined) {
       bytesOf.set(request, 0);
       reply.raw.once('close', () => forget(request));
       payload.on('data', (chunk: Buffer) => count(request, chunk.length));
