@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { withBuildLock } from './build-lock';
+import { builtOnce } from './built-once';
 import { findOnPath, isExecutable } from './executable-files';
-import { type Attempt, ExecutableNotFoundError, findFirst } from './find-first';
+import { type Attempts, ExecutableNotFoundError, findFirst } from './find-first';
 import { buildFromGoModules } from './go-build';
 import { downloadWithSdk, findDownloaded } from './sdk-download';
 
@@ -47,8 +47,8 @@ export async function findTemporalCli(options: FindServerOptions): Promise<strin
     const file = (await isExecutable(built)) ? built : await findDownloaded('cli', downloads);
     return file === undefined ? { reason: `nothing in ${cacheDir}` } : { path: file };
   };
-  const attempts: Attempt[] = [];
-  const found = await findFirst(
+  const attempts: Attempts = new Map();
+  const onPath = await findFirst(
     [
       {
         name: '`temporal` on the PATH',
@@ -61,28 +61,26 @@ export async function findTemporalCli(options: FindServerOptions): Promise<strin
           return { reason: fault };
         },
       },
-      { name: 'the cached one', find: cached },
     ],
     attempts,
   );
-  if (found !== undefined) return found;
+  if (onPath !== undefined) return onPath;
 
-  const make = async () => {
-    // Another process may have made it while this one waited for the lock.
-    const made = await cached();
-    if ('path' in made) return made.path;
-    log('No Temporal CLI is on the PATH or cached: trying to download it.');
-    return await findFirst(
-      [
-        { name: 'a download', find: async () => ({ path: await download(downloads) }) },
-        { name: 'a build from Go modules', find: () => build(options, built) },
-      ],
-      attempts,
-    );
-  };
-  const lockOptions = { folder: cacheDir, name: 'temporal-cli', timeoutMs: BUILD_TIMEOUT_MS, log };
-  const made = await withBuildLock(lockOptions, make);
-  if (made !== undefined) return made;
+  const found = await builtOnce({
+    ...{ folder: cacheDir, name: 'temporal-cli', timeoutMs: BUILD_TIMEOUT_MS, log },
+    find: () => findFirst([{ name: 'the cached one', find: cached }], attempts),
+    make: async () => {
+      log('No Temporal CLI is on the PATH or cached: trying to download it.');
+      return await findFirst(
+        [
+          { name: 'a download', find: async () => ({ path: await download(downloads) }) },
+          { name: 'a build from Go modules', find: () => build(options, built) },
+        ],
+        attempts,
+      );
+    },
+  });
+  if (found !== undefined) return found;
   throw new ExecutableNotFoundError('The Temporal CLI', attempts, [
     `install the Temporal CLI ${OLDEST.join('.')} or later (https://docs.temporal.io/cli)`,
     'install Go 1.26.8 or later (https://go.dev/doc/install), and a server is built here, once',

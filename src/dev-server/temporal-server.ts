@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { withBuildLock } from './build-lock';
+import { builtOnce } from './built-once';
 import { findOnPath, isExecutable } from './executable-files';
 import { buildFromGoModules } from './go-build';
 import { type FindServerOptions, findTemporalCli } from './temporal-cli';
@@ -19,14 +19,12 @@ const BUILD_TIMEOUT_MS = 30 * 60_000;
 export async function findTemporalServer(options: FindServerOptions): Promise<string> {
   const { cacheDir, log } = options;
   const built = join(cacheDir, `temporal-dev-server-${TEMPORAL_VERSION}-${await digestOfModule()}`);
-  if (await isExecutable(built)) return built;
-  const lockOptions = { folder: cacheDir, name: 'temporal-dev-server', timeoutMs: BUILD_TIMEOUT_MS, log };
   try {
-    await withBuildLock(lockOptions, async () => {
-      // Another process may have made it while this one waited for the lock.
-      if (!(await isExecutable(built))) await build(options, built);
+    return await builtOnce({
+      ...{ folder: cacheDir, name: 'temporal-dev-server', timeoutMs: BUILD_TIMEOUT_MS, log },
+      find: async () => ((await isExecutable(built)) ? built : undefined),
+      make: () => build(options, built),
     });
-    return built;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     log(
@@ -36,7 +34,7 @@ export async function findTemporalServer(options: FindServerOptions): Promise<st
   }
 }
 
-async function build(options: FindServerOptions, target: string): Promise<void> {
+async function build(options: FindServerOptions, target: string): Promise<string> {
   const { path, cacheDir, log, progressEveryMs } = options;
   const go = await findOnPath('go', path);
   if (go === undefined) throw new Error('`go` is not on the PATH');
@@ -49,6 +47,7 @@ async function build(options: FindServerOptions, target: string): Promise<void> 
     },
     (folder) => rename(join(folder, 'temporal-server'), target),
   );
+  return target;
 }
 
 /** Of all that is built: a module that was changed is built again. */

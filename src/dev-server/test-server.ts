@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { withBuildLock } from './build-lock';
+import { builtOnce } from './built-once';
 import { findOnPath, isExecutable } from './executable-files';
-import { type Attempt, ExecutableNotFoundError, findFirst } from './find-first';
+import { type Attempts, ExecutableNotFoundError, findFirst } from './find-first';
 import { runCommand } from './run-command';
 import { downloadWithSdk, findDownloaded } from './sdk-download';
 import type { FindServerOptions } from './temporal-cli';
@@ -46,26 +46,22 @@ export async function findTestServer(options: FindServerOptions): Promise<string
     const java = await findOnPath('java', path);
     return java === undefined ? { reason: 'needs `java`, which is not on the PATH' } : { path: wrapper };
   };
-  const attempts: Attempt[] = [];
-  const found = await findFirst([{ name: 'the cached one', find: cached }], attempts);
+  const attempts: Attempts = new Map();
+  const found = await builtOnce({
+    ...{ folder: cacheDir, name: 'temporal-test-server', timeoutMs: FETCH_TIMEOUT_MS, log },
+    find: () => findFirst([{ name: 'the cached one', find: cached }], attempts),
+    make: async () => {
+      log('No time-skipping Temporal test server is cached: trying to download it.');
+      return await findFirst(
+        [
+          { name: 'a download', find: async () => ({ path: await download(downloads) }) },
+          { name: 'Java and Maven', find: () => collect(options, folder) },
+        ],
+        attempts,
+      );
+    },
+  });
   if (found !== undefined) return found;
-
-  const make = async () => {
-    // Another process may have made it while this one waited for the lock.
-    const made = await cached();
-    if ('path' in made) return made.path;
-    log('No time-skipping Temporal test server is cached: trying to download it.');
-    return await findFirst(
-      [
-        { name: 'a download', find: async () => ({ path: await download(downloads) }) },
-        { name: 'Java and Maven', find: () => collect(options, folder) },
-      ],
-      attempts,
-    );
-  };
-  const lockOptions = { folder: cacheDir, name: 'temporal-test-server', timeoutMs: FETCH_TIMEOUT_MS, log };
-  const made = await withBuildLock(lockOptions, make);
-  if (made !== undefined) return made;
   throw new ExecutableNotFoundError('The time-skipping Temporal test server', attempts, [
     'install Java 11 or later and Maven, and have `java` and `mvn` on the PATH: the test server is then fetched, once',
     'run this once with access to the network',

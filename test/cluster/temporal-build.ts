@@ -1,6 +1,6 @@
 import { readdir, rename } from 'node:fs/promises';
 import path from 'node:path';
-import { withBuildLock } from '../../src/dev-server/build-lock';
+import { builtOnce } from '../../src/dev-server/built-once';
 import { findOnPath, isExecutable } from '../../src/dev-server/executable-files';
 import { buildFromGoModules } from '../../src/dev-server/go-build';
 import { TEMPORAL_GO_MODULE, TEMPORAL_VERSION } from '../../src/dev-server/temporal-server';
@@ -45,10 +45,9 @@ export async function buildTemporal(version: string): Promise<TemporalBuild> {
   const { path: searchPath, cacheDir, log } = temporalSearch();
   const folder = path.join(cacheDir, `temporal-server-${version}`);
   const build = { version, server: path.join(folder, 'server'), sqlTool: path.join(folder, 'sql') };
-  const isThere = async () => (await isExecutable(build.server)) && (await isExecutable(build.sqlTool));
+  const find = async () =>
+    (await isExecutable(build.server)) && (await isExecutable(build.sqlTool)) ? build : undefined;
   const make = async () => {
-    // Another process may have made it while this one waited for the lock.
-    if (await isThere()) return;
     const go = await findOnPath('go', `${searchPath}${path.delimiter}/usr/local/go/bin`);
     if (go === undefined) {
       throw new Error(
@@ -62,12 +61,8 @@ export async function buildTemporal(version: string): Promise<TemporalBuild> {
       ...{ cacheDir, what, log, timeoutMs: BUILD_TIMEOUT_MS },
     };
     await buildFromGoModules(options, (built) => rename(built, folder));
+    return build;
   };
-  if (!(await isThere())) {
-    await withBuildLock(
-      { folder: cacheDir, name: `temporal-server-${version}`, timeoutMs: BUILD_TIMEOUT_MS, log },
-      make,
-    );
-  }
-  return build;
+  const name = `temporal-server-${version}`;
+  return await builtOnce({ folder: cacheDir, name, timeoutMs: BUILD_TIMEOUT_MS, log, find, make });
 }

@@ -10,7 +10,7 @@ const STALE_MS = 30_000;
 const ASK_AGAIN_MS = 500;
 const TELL_EVERY_MS = 15_000;
 
-export interface BuildLockOptions {
+interface LockOptions {
   folder: string;
   name: string;
   /** How long to wait for another process. */
@@ -18,8 +18,20 @@ export interface BuildLockOptions {
   log: (line: string) => void;
 }
 
+export interface BuildOptions<T> extends LockOptions {
+  /** Answers what was made before; undefined where there is none. */
+  find: () => Promise<T | undefined>;
+  make: () => Promise<T>;
+}
+
+/** What was made before, or else is made now. Callers and processes on this machine that ask at once make one between them. */
+export async function builtOnce<T>({ find, make, ...options }: BuildOptions<T>): Promise<T> {
+  // Another process may have made it while this one waited for the lock.
+  return (await find()) ?? (await withLock(options, async () => (await find()) ?? (await make())));
+}
+
 /** Runs `work` while no other process on this machine runs work under the same lock. */
-export async function withBuildLock<T>(options: BuildLockOptions, work: () => Promise<T>): Promise<T> {
+async function withLock<T>(options: LockOptions, work: () => Promise<T>): Promise<T> {
   const { folder, name, timeoutMs, log } = options;
   await mkdir(folder, { recursive: true });
   const lockfilePath = join(folder, `${name}.lock`);
