@@ -1,6 +1,8 @@
 /** A process that is one of the applications, or a caller of the built one, with what drives it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { createLogger } from '../src/logging/logger';
+import { installRuntime } from '../src/worker/sdk-runtime';
 import { startCallerApp } from './caller-app';
 import { takeCalls } from './child';
 import type { LinkApp } from './link-app';
@@ -32,8 +34,24 @@ const openSchema = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('caller'), apiUrl: z.string(), apiKey: z.string(), webhookUrl: z.string() }),
 ]);
+type ProductArguments = Extract<z.infer<typeof openSchema>, { kind: 'product' }>;
 const loopSchema = z.object({ prefix: z.string(), inFlight: z.number(), links: z.number() });
 const batchSchema = z.object({ prefix: z.string(), count: z.number(), inFlight: z.number() });
+
+async function openProduct(
+  { bundlePath, ...options }: ProductArguments,
+  onResult: (userId: string) => void,
+): Promise<LinkApp> {
+  const logger = createLogger({ name: 'bench', level: 'info', destination: { write: () => undefined } });
+  const { readMetrics } = await installRuntime({ logger, otlpEndpoint: undefined });
+  return startProductApp({
+    ...options,
+    bundle: { codePath: bundlePath },
+    logger,
+    runtimeMetrics: readMetrics,
+    onResult,
+  });
+}
 
 takeCalls({
   open: async (argument) => {
@@ -45,7 +63,7 @@ takeCalls({
         break;
       case 'product':
         if (options.oneKey) encryptUnderOneKey();
-        app = await startProductApp({ ...options, onResult });
+        app = await openProduct(options, onResult);
         break;
       case 'caller':
         app = startCallerApp({ ...options, onResult });

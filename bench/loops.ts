@@ -1,5 +1,4 @@
 /** Closed loops: so many links in flight, a new one for each that ends, the applications in turn. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { countSchema, loopOutcomeSchema } from './answers';
 import { costOfHistory, spanOfHistory } from './history-cost';
@@ -10,9 +9,6 @@ import { mean, percentile } from './statistics';
 
 /** Enough for a p99; more histories would take longer to read than the loop itself. */
 const HISTORIES = 400;
-/** The last task of a link is written a moment after its result was read. */
-const SETTLE_MS = 500;
-
 /** Of one application in one loop. Times in milliseconds, memory in MiB; counts, CPU too, are of a link. */
 export interface LoopFigures {
   kind: Kind;
@@ -56,9 +52,9 @@ export async function runLoop(
     ...loop,
     prefix: `${kind}-${inFlight}-${round}`,
   });
-  await sleep(SETTLE_MS);
-  const appCpuMs = ((await cpuMsOf(pids)) - cpuBefore) / links;
+  // By then the last task of a link is written, too.
   const server = difference(await stage.readServer(namespace), before);
+  const appCpuMs = ((await cpuMsOf(pids)) - cpuBefore) / links;
   const serverCpuMs = server.cpuMs / links;
   const seen = await stage.providers.call('count', countSchema);
 

@@ -1,12 +1,16 @@
 /** The product in one process: worker, API and LinkClient, every feature on. */
 import { randomBytes } from 'node:crypto';
 import { Client } from '@temporalio/client';
-import { type ActivityInterceptorsFactory, NativeConnection } from '@temporalio/worker';
+import {
+  type ActivityInterceptorsFactory,
+  NativeConnection,
+  type WorkflowBundleOption,
+} from '@temporalio/worker';
 import { API_SCOPES } from '../src/contract/scopes';
 import { createDataConverter } from '../src/encryption/data-converter';
 import { parseKeyRing } from '../src/encryption/key-ring';
 import { LinkClient } from '../src/link-client/link-client';
-import { createLogger } from '../src/logging/logger';
+import type { Logger } from '../src/logging/logger';
 import { processMetrics } from '../src/process/process-metrics';
 import { measureProviders } from '../src/process/provider-metrics';
 import { startApi } from '../src/process/start-api';
@@ -16,7 +20,6 @@ import { watchBoth } from '../src/providers/watch-requests';
 import { Secret } from '../src/settings/secret';
 import { traceProviders } from '../src/tracing/trace-providers';
 import { measureSteps } from '../src/worker/metrics';
-import { installRuntime } from '../src/worker/sdk-runtime';
 import { startWorker } from '../src/worker/start-worker';
 import type { AppOptions, LinkApp } from './link-app';
 import { ATOMIC_SECRET, PRODUCT_NAMESPACE } from './stand-in-data';
@@ -25,15 +28,17 @@ import { ATOMIC_SECRET, PRODUCT_NAMESPACE } from './stand-in-data';
 const TASK_QUEUE = `product-${process.pid}`;
 const HOUR_MS = 3_600_000;
 
-export interface ProductOptions extends AppOptions {
+export interface ProductOptions extends Omit<AppOptions, 'bundlePath'> {
+  bundle: WorkflowBundleOption;
+  logger: Logger;
+  /** Of the SDK's runtime, which a process has one of. */
+  runtimeMetrics?: () => Promise<string>;
   maxCachedWorkflows?: number | undefined;
 }
 
 export async function startProductApp(options: ProductOptions): Promise<LinkApp> {
-  const { temporalAddress: address, providersUrl } = options;
-  const logger = createLogger({ name: 'bench', level: 'info', destination: { write: () => undefined } });
-  const { readMetrics } = await installRuntime({ logger, otlpEndpoint: undefined });
-  const metrics = processMetrics({ more: readMetrics });
+  const { temporalAddress: address, providersUrl, logger, runtimeMetrics } = options;
+  const metrics = processMetrics({ ...(runtimeMetrics && { more: runtimeMetrics }) });
   const connection = await NativeConnection.connect({ address });
   const keyRing = parseKeyRing(`bench:${randomBytes(32).toString('base64')}`);
   const watch = watchBoth(traceProviders, measureProviders(metrics));
@@ -72,7 +77,7 @@ export async function startProductApp(options: ProductOptions): Promise<LinkApp>
     },
     interceptor: tellingOfResults(measureSteps(metrics), options.onResult),
     logger,
-    bundle: Promise.resolve({ codePath: options.bundlePath }),
+    bundle: Promise.resolve(options.bundle),
     drainMs: 1_000,
   });
   const api = await startApi({

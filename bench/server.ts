@@ -1,11 +1,12 @@
 /** The Temporal server under all applications of a run. */
 import { homedir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { cacheFolder } from '../src/dev-server/cache-folder';
-import { startDevServer } from '../src/dev-server/dev-server';
 import { findTemporalServer } from '../src/dev-server/temporal-server';
 import { cpuMsOfFamily } from '../test/cluster/meter';
 import { buildTemporal } from '../test/cluster/temporal-build';
 import { composeVersion, startTemporalCluster } from '../test/cluster/temporal-cluster';
+import { startMeteredServer } from './metered-server';
 import { memoryMibOf } from './process-meter';
 import { readServer, type ServerReading } from './server-meter';
 
@@ -21,6 +22,9 @@ export interface BenchServer {
   stop(): Promise<unknown>;
 }
 
+/** A server publishes its counters once a second. */
+const PUBLISHED_AFTER_MS = 1_200;
+
 type Log = (line: string) => void;
 
 export function startServer(kind: ServerKind, log: Log): Promise<BenchServer> {
@@ -33,15 +37,13 @@ async function inMemory(log: Log): Promise<BenchServer> {
     cacheDir: cacheFolder({ home: homedir(), xdgCacheHome: process.env.XDG_CACHE_HOME }),
     log,
   });
-  const { address, metricsUrl, pid, stop } = await startDevServer({
-    serverPath,
-    metricsPort: 0,
-    logLevel: 'error',
-  });
-  if (metricsUrl === undefined) throw new Error('The server has no metrics.');
+  const { address, metricsUrl, pid, stop } = await startMeteredServer({ serverPath });
   return {
     address,
-    read: (namespace) => readServer(metricsUrl, pid, namespace),
+    async read(namespace) {
+      await sleep(PUBLISHED_AFTER_MS);
+      return readServer(metricsUrl, pid, namespace);
+    },
     memoryMib: () => memoryMibOf([pid]),
     stop,
   };
@@ -55,6 +57,7 @@ async function onPostgreSql(log: Log): Promise<BenchServer> {
   return {
     address,
     async read(namespace) {
+      await sleep(PUBLISHED_AFTER_MS);
       const reading = await readServer(node.metricsUrl, node.pid, namespace);
       return { ...reading, cpuMs: reading.cpuMs + (await cpuMsOfFamily(postgresql.pid())) };
     },
