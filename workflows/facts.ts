@@ -15,6 +15,8 @@ export interface JobFacts extends Omit<JobView, 'error'> {
   sha256?: string;
   /** A webhook says that there is a result, and it has not been looked at since. */
   hint?: Hint;
+  /** How far the polls had come when a run stopped waiting for the webhook, in milliseconds since the registration. */
+  polledMs?: number;
   /** Why it failed. */
   reason?: Reason;
 }
@@ -105,6 +107,8 @@ export type LinkEvent =
   /** How a registration ended is not known: it was sent so long ago. */
   | { type: 'registration_unheard'; sentMs: number }
   | { type: 'webhook_came'; job: Job; hint: Hint }
+  /** The run makes way for the next one meanwhile. */
+  | { type: 'wait_interrupted'; job: Job; polledMs: number }
   | { type: 'fetch_started'; job: Job }
   | { type: 'result_missing'; job: Job }
   | { type: 'job_completed'; job: Job; via: 'webhook' | 'poll'; sha256: string; eventTime?: string }

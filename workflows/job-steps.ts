@@ -54,17 +54,19 @@ export async function waitForWebhook(link: LinkRun, job: Job): Promise<void> {
   const { resultOverdueAfterMs, resultGiveUpAfterMs } = await link.readSettings();
   const elapsedMs = () => Date.now() - registeredAt;
   const isOver = () => link.stopping || nextJobStep(link.facts, job) !== 'wait_for_webhook';
-  let doneMs = elapsedMs();
+  // What came due while the run before made way is still to be done.
+  let doneMs = link.facts.jobs[job]?.polledMs ?? elapsedMs();
   while (!isOver()) {
     const pollMs = nextPollMs(doneMs, resultOverdueAfterMs, resultGiveUpAfterMs);
     if (pollMs === undefined) {
       link.apply({ type: 'job_failed', job, reason: { code: 'result_timeout' } });
       return;
     }
-    if (await link.timers.condition(isOver, Math.max(pollMs - elapsedMs(), 1), 'webhook, else poll')) return;
+    if (await link.timers.condition(isOver, Math.max(pollMs - elapsedMs(), 1), 'webhook, else poll')) break;
     await fetchJobResult(link, job, 'poll');
     doneMs = Math.max(pollMs, elapsedMs());
   }
+  if (link.stopping) link.apply({ type: 'wait_interrupted', job, polledMs: doneMs });
 }
 
 /** Step 5: Atomic's result, because a webhook says that it is there or because it is time to ask. */

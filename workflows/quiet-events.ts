@@ -5,6 +5,7 @@ const QUIET: readonly LinkEvent['type'][] = [
   'registration_unheard',
   'tokens_resealed',
   'webhook_came',
+  'wait_interrupted',
   'look_wanted',
   'warning_heard',
   'looked',

@@ -53,10 +53,14 @@ function apply(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {
         ? withJob(link, event.job, { ...job, hint: event.hint })
         : link;
     }
+    case 'wait_interrupted': {
+      const job = link.jobs[event.job];
+      return job ? withJob(link, event.job, { ...job, polledMs: event.polledMs }) : link;
+    }
     case 'fetch_started': {
       const job = link.jobs[event.job];
       if (!job) return link;
-      const looked = without(job, 'hint');
+      const looked = without(without(job, 'hint'), 'polledMs');
       return moveJob(withJob(link, event.job, looked), event.job, 'registered', 'fetching');
     }
     case 'result_missing':

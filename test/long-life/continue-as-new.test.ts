@@ -17,6 +17,7 @@ import {
 } from '../support/link-calls';
 import { replay } from '../support/replay';
 import { type HistoryEvent, historiesOf } from '../support/run-chain';
+import { until } from '../support/until';
 import { DEFAULT_SETTINGS, useWorld } from '../support/world';
 
 /** Events after which the server suggests the next run. */
@@ -276,6 +277,25 @@ it('makes way at its greatest age, though nothing happens', async () => {
   const { handle, view } = await linked([EMPLOYER]);
   await viewWhen(handle, ({ runId }) => runId !== view.runId);
   world.settings.runMaxAgeMs = DEFAULT_SETTINGS.runMaxAgeMs;
+  await handle.cancel();
+  expect((await outcome(handle)).status).toBe('CANCELLED');
+});
+
+it('asks in the next run for a result that came due while the run made way', async () => {
+  // The first time to ask is the last: passed over, the job is given up.
+  Object.assign(world.settings, { resultOverdueAfterMs: 3_000, resultGiveUpAfterMs: 3_000 });
+  const { handle } = await world.start();
+  const { runId } = await viewWhen(handle, ({ state }) => state === 'waiting');
+  await world.stopWorker();
+  await handle.signal(SIGNALS.renew);
+  await until(
+    () => handle.fetchHistory(),
+    ({ events }) => (events ?? []).some(({ timerFiredEventAttributes }) => timerFiredEventAttributes),
+  );
+  await world.restartWorker();
+  const view = await viewWhen(handle, ({ state }) => state === 'linked');
+  expect(view.jobs[EMPLOYER]).toMatchObject({ state: 'completed', via: 'poll' });
+  expect(view.runId).not.toBe(runId);
   await handle.cancel();
   expect((await outcome(handle)).status).toBe('CANCELLED');
 });
