@@ -19,12 +19,13 @@ import {
 } from '../contract/schemas';
 import { INDEXED_LINK_STATES, isFinal, isSettled } from '../contract/states';
 import type { WaitOptions } from './job-waiter';
-import { parsed } from './link-client';
+
 import { LinkClientError, notLinked } from './link-client-error';
 import { inOrder } from './link-fingerprint';
 import type { LinkPage, ListLinks } from './link-list';
 import { initialLinkView } from './link-reader';
 import type { Links } from './links';
+import { parsed } from './parsed';
 import type { UnlinkOptions } from './unlink';
 
 interface FakeLink {

@@ -4,7 +4,7 @@ interface Line {
 }
 
 /** Lets a limited number of tasks of each key run at once; the others wait for their turn, in order. */
-export class Turns {
+export class KeyedLimit {
   readonly #limit: number;
   readonly #lines = new Map<string, Line>();
 
@@ -17,7 +17,7 @@ export class Turns {
     return this.#lines.size;
   }
 
-  async take<T>(key: string, task: () => Promise<T>): Promise<T> {
+  async run<T>(key: string, task: () => Promise<T>): Promise<T> {
     const line = this.#lines.get(key) ?? { busy: 0, waiting: [] };
     this.#lines.set(key, line);
     if (line.busy < this.#limit) line.busy += 1;

@@ -1,6 +1,6 @@
-import { Client, type Connection, type WorkflowClient, WorkflowNotFoundError } from '@temporalio/client';
+import type { Connection } from '@temporalio/client';
 import type { Job } from '../contract/jobs';
-import { DEFAULT_TASK_QUEUE, SIGNALS, UPDATES, workflowIdOf } from '../contract/names';
+import { DEFAULT_TASK_QUEUE, workflowIdOf } from '../contract/names';
 import {
   chooseAccountSchema,
   type Erasure,
@@ -13,48 +13,30 @@ import {
   startLinkSchema,
   userIdSchema,
 } from '../contract/schemas';
-import { isFinal, isSettled } from '../contract/states';
-import type {
-  AtomicWebhookSignal,
-  ChooseAccountUpdate,
-  CreateRepairLinkTokenUpdate,
-  LinkAppearance,
-  PlaidWebhookSignal,
-  RepairLinkTokenAnswer,
-  RunJobUpdate,
-  TokenSealer,
-} from '../contract/workflow';
-import { createClientDataConverter } from '../encryption/client-data-converter';
-import { type KeyRing, parseKeyRing } from '../encryption/key-ring';
-import { parseSealingPublicKeys, SealingKeys } from '../encryption/sealing-keys';
-import { createReplyKey, createTokenSealer } from '../encryption/token-sealer';
-import { connectTemporal, DEFAULT_NAMESPACE } from '../temporal/connection';
-import { requestIdInterceptor } from '../temporal/request-id';
+import type { AtomicWebhookSignal, LinkAppearance, PlaidWebhookSignal } from '../contract/workflow';
+import { SealingKeys } from '../encryption/sealing-keys';
+import { createTokenSealer } from '../encryption/token-sealer';
 import { CallDeadline } from './call-deadline';
 import { type EraseOptions, eraseUser } from './erase-user';
 import { JobWaiter, type WaitOptions } from './job-waiter';
-import { Turns } from './keyed-limit';
-import { LinkClientError, notLinked, temporalUnavailable, toLinkClientError } from './link-client-error';
+import { toLinkClientError } from './link-client-error';
 import type { ConnectOptions, LinkClientOptions } from './link-client-options';
 import { type LinkPage, type ListLinks, listLinks } from './link-list';
 import { LinkReader } from './link-reader';
-import { type StartTurn, startLink } from './link-start';
+import { type StartDependencies, startLink } from './link-start';
+import { LinkUpdates } from './link-updates';
 import { hasOpenRun } from './open-status';
+import { openConnection } from './own-connection';
+import { parsed } from './parsed';
 import { SharedReads } from './shared-reads';
-import { TakenBodies } from './taken-bodies';
 import { type UnlinkOptions, unlink } from './unlink';
+import { type Delivery, WebhookDelivery } from './webhook-delivery';
 
 export type { ConnectOptions, LinkClientOptions } from './link-client-options';
 
 export const DEFAULT_CALL_TIMEOUT_MS = 4_000;
 const DEFAULT_REPAIR_TIMEOUT_MS = 20_000;
 const DEFAULT_MAX_WAITS = 1_000;
-/** To one link. Temporal fails the workflow task of a link that is sent more than it can buffer meanwhile. */
-const SIGNALS_AT_ONCE = 4;
-/** Of Atomic's, each tells of an event of its own. */
-const ATOMIC_BODIES_PER_USER = 20;
-/** Of Plaid's, the same body can tell of a new fault once another webhook has come. */
-const PLAID_BODIES_PER_USER = 1;
 
 /**
  * Starts, reads and ends links. Every method rejects with {@link LinkClientError} alone (an aborted wait apart): with
@@ -62,24 +44,14 @@ const PLAID_BODIES_PER_USER = 1;
  * `invalid_request` for values of the wrong shape.
  */
 export class LinkClient {
-  readonly #client: WorkflowClient;
-  readonly #keyRing: KeyRing;
-  readonly #sealer: TokenSealer;
-  readonly #reader: LinkReader;
+  readonly #dependencies: StartDependencies & { callTimeoutMs: number };
   readonly #waiter: JobWaiter;
-  readonly #startTurns = new SharedReads<StartTurn>();
-  readonly #signals = new Turns(SIGNALS_AT_ONCE);
-  readonly #atomicBodies = new TakenBodies({ bodiesPerUser: ATOMIC_BODIES_PER_USER });
-  readonly #plaidBodies = new TakenBodies({ bodiesPerUser: PLAID_BODIES_PER_USER });
-  readonly #jobRuns = new SharedReads<LinkView>();
-  readonly #taskQueue: string;
-  readonly #eagerStart: boolean;
-  readonly #callTimeoutMs: number;
-  readonly #repairTimeoutMs: number;
+  readonly #updates: LinkUpdates;
+  readonly #webhooks: WebhookDelivery;
   #ownConnection: Connection | undefined;
 
   constructor({
-    client,
+    client: temporal,
     keyRing,
     sealingPublicKey = SealingKeys.derivedFrom(keyRing).publicKey,
     taskQueue = DEFAULT_TASK_QUEUE,
@@ -88,18 +60,16 @@ export class LinkClient {
     maxWaits = DEFAULT_MAX_WAITS,
     eagerStart = false,
   }: LinkClientOptions) {
-    this.#client = 'workflow' in client ? client.workflow : client;
-    this.#keyRing = keyRing;
-    this.#sealer = createTokenSealer({
-      publicKey: sealingPublicKey,
-      namespace: this.#client.options.namespace,
-    });
-    this.#reader = new LinkReader(this.#client, { callTimeoutMs });
-    this.#waiter = new JobWaiter(this.#client, { callTimeoutMs, maxWaits });
-    this.#taskQueue = taskQueue;
-    this.#eagerStart = eagerStart;
-    this.#callTimeoutMs = callTimeoutMs;
-    this.#repairTimeoutMs = repairTimeoutMs;
+    const client = 'workflow' in temporal ? temporal.workflow : temporal;
+    const reader = new LinkReader(client, { callTimeoutMs });
+    const webhooks = new WebhookDelivery(client);
+    const sealer = createTokenSealer({ publicKey: sealingPublicKey, namespace: client.options.namespace });
+    const turns: StartDependencies['turns'] = new SharedReads();
+    this.#dependencies = { client, reader, keyRing, sealer, taskQueue, eagerStart, turns, callTimeoutMs };
+    this.#waiter = new JobWaiter(client, { callTimeoutMs, maxWaits });
+    const onUpdate = (userId: string) => webhooks.forget(userId);
+    this.#updates = new LinkUpdates({ client, reader, callTimeoutMs, repairTimeoutMs, onUpdate });
+    this.#webhooks = webhooks;
   }
 
   /**
@@ -107,43 +77,8 @@ export class LinkClient {
    * when Temporal cannot be reached, and throws `KeyRingFormatError` for malformed keys.
    */
   static async connect(options: ConnectOptions): Promise<LinkClient> {
-    const {
-      address,
-      tls,
-      apiKey,
-      metadata,
-      namespace = DEFAULT_NAMESPACE,
-      encryptionKeys,
-      sealingPublicKeys,
-      ...rest
-    } = options;
-    const keyRing = parseKeyRing(encryptionKeys);
-    const sealingPublicKey =
-      sealingPublicKeys === undefined ? undefined : parseSealingPublicKeys(sealingPublicKeys);
-    const connectionOptions = {
-      ...(address !== undefined && { address }),
-      ...(tls !== undefined && { tls }),
-      ...(apiKey !== undefined && { apiKey }),
-      ...(metadata !== undefined && { metadata }),
-    };
-    let connection: Connection;
-    try {
-      connection = await connectTemporal({ connectConfig: { connectionOptions, namespace }, lazy: false });
-    } catch (error) {
-      throw temporalUnavailable(error);
-    }
-    const dataConverter = createClientDataConverter({ keyRing, namespace });
-    const client = new LinkClient({
-      ...rest,
-      client: new Client({
-        connection,
-        namespace,
-        dataConverter,
-        interceptors: { workflow: [requestIdInterceptor] },
-      }),
-      keyRing,
-      sealingPublicKey,
-    });
+    const { connection, options: own } = await openConnection(options);
+    const client = new LinkClient(own);
     client.#ownConnection = connection;
     return client;
   }
@@ -160,18 +95,9 @@ export class LinkClient {
    */
   async start(request: StartLink): Promise<{ link: LinkView; created: boolean }> {
     const valid = parsed(startLinkSchema, request);
-    const dependencies = {
-      client: this.#client,
-      reader: this.#reader,
-      keyRing: this.#keyRing,
-      sealer: this.#sealer,
-      taskQueue: this.#taskQueue,
-      eagerStart: this.#eagerStart,
-      turns: this.#startTurns,
-    };
     return this.#run(async (deadline) => {
-      const started = await startLink(dependencies, valid, deadline);
-      if (started.created) this.#forgetBodies(valid.userId);
+      const started = await startLink(this.#dependencies, valid, deadline);
+      if (started.created) this.#webhooks.forget(valid.userId);
       return started;
     });
   }
@@ -179,13 +105,13 @@ export class LinkClient {
   /** The newest link of a user, open or closed. Codes: `link_not_found`. */
   async get(userId: string): Promise<LinkView> {
     parsed(userIdSchema, userId);
-    return this.#run((deadline) => this.#reader.read(userId, deadline));
+    return this.#run((deadline) => this.#dependencies.reader.read(userId, deadline));
   }
 
   /** Whether the user has a link that is open. Needs no worker and no key. */
   async hasOpenLink(userId: string): Promise<boolean> {
     parsed(userIdSchema, userId);
-    return this.#run((deadline) => hasOpenRun(this.#client, workflowIdOf(userId), deadline));
+    return this.#run((deadline) => hasOpenRun(this.#dependencies.client, workflowIdOf(userId), deadline));
   }
 
   /**
@@ -193,9 +119,7 @@ export class LinkClient {
    * no worker, and no link can hold it up.
    */
   async list(request: ListLinks = {}): Promise<LinkPage> {
-    return this.#run((deadline) =>
-      listLinks({ client: this.#client, keyRing: this.#keyRing, deadline }, request),
-    );
+    return this.#run((deadline) => listLinks({ ...this.#dependencies, deadline }, request));
   }
 
   /**
@@ -205,9 +129,7 @@ export class LinkClient {
   async runJob(userId: string, job: Job): Promise<LinkView> {
     parsed(userIdSchema, userId);
     parsed(jobSchema, job);
-    const shared = () =>
-      this.#jobRuns.read(JSON.stringify([userId, job]), () => this.#runOrJoin(userId, job));
-    return this.#run((deadline) => deadline.call(shared));
+    return this.#run((deadline) => deadline.call(() => this.#updates.runJob(userId, job)));
   }
 
   /**
@@ -234,39 +156,16 @@ export class LinkClient {
   async unlink(userId: string, options: UnlinkOptions = {}): Promise<LinkView> {
     parsed(userIdSchema, userId);
     if (options.runId !== undefined) parsed(runIdSchema, options.runId);
-    const dependencies = {
-      client: this.#client,
-      reader: this.#reader,
-      callTimeoutMs: this.#callTimeoutMs,
-    };
-    try {
-      return await unlink(dependencies, userId, options);
-    } catch (error) {
-      throw toLinkClientError(error);
-    }
+    return this.#run(() => unlink(this.#dependencies, userId, options));
   }
 
   /**
    * A Link token of update mode for a link that needs attention. Codes: `not_linked`, `not_needed`,
    * `provider_unavailable`, `configuration_error`.
    */
-  async createRepairLinkToken(
-    userId: string,
-    { redirectUri, language }: LinkAppearance = {},
-  ): Promise<LinkToken> {
-    const reply = await createReplyKey(this.#client.options.namespace);
-    const update: CreateRepairLinkTokenUpdate = {
-      replyKey: reply.publicKey,
-      ...(redirectUri !== undefined && { redirectUri }),
-      ...(language !== undefined && { language }),
-    };
-    const answer = await this.#update<RepairLinkTokenAnswer>(userId, UPDATES.createRepairLinkToken, update);
-    try {
-      const linkToken = await reply.open(userId, answer.sealedLinkToken);
-      return { linkToken, expiration: answer.expiration };
-    } catch (error) {
-      throw toLinkClientError(error);
-    }
+  async createRepairLinkToken(userId: string, appearance: LinkAppearance = {}): Promise<LinkToken> {
+    parsed(userIdSchema, userId);
+    return this.#run(() => this.#updates.createRepairLinkToken(userId, appearance));
   }
 
   /**
@@ -274,12 +173,8 @@ export class LinkClient {
    * repair. Codes: `not_linked`, `still_needs_attention`, and what Plaid can answer.
    */
   async confirmRepair(userId: string): Promise<{ link: LinkView; alreadyRepaired: boolean }> {
-    try {
-      return { link: await this.#update<LinkView>(userId, UPDATES.confirmRepair), alreadyRepaired: false };
-    } catch (error) {
-      if (!(error instanceof LinkClientError && error.code === 'not_needed')) throw error;
-      return { link: await this.get(userId), alreadyRepaired: true };
-    }
+    parsed(userIdSchema, userId);
+    return this.#run(() => this.#updates.confirmRepair(userId));
   }
 
   /**
@@ -287,8 +182,9 @@ export class LinkClient {
    * `not_needed`, `not_linked`.
    */
   async chooseAccount(userId: string, accountId: string): Promise<LinkView> {
-    const update: ChooseAccountUpdate = parsed(chooseAccountSchema, { accountId });
-    return this.#update<LinkView>(userId, UPDATES.chooseAccount, update);
+    const update = parsed(chooseAccountSchema, { accountId });
+    parsed(userIdSchema, userId);
+    return this.#run(() => this.#updates.chooseAccount(userId, update));
   }
 
   /**
@@ -298,134 +194,37 @@ export class LinkClient {
    */
   async eraseUser(userId: string, options: EraseOptions = {}): Promise<Erasure> {
     parsed(userIdSchema, userId);
-    const dependencies = {
-      client: this.#client,
-      taskQueue: this.#taskQueue,
-      callTimeoutMs: this.#callTimeoutMs,
-    };
-    try {
-      return await eraseUser(dependencies, userId, options);
-    } catch (error) {
-      throw toLinkClientError(error);
-    }
+    return this.#run(() => eraseUser(this.#dependencies, userId, options));
   }
 
   /**
    * Hands a webhook of Atomic's to the link. Taken for good once this resolves; needs no worker. A copy of one that was
    * taken within the last minute goes no further.
    */
-  async signalAtomicWebhook(
-    userId: string,
-    signal: AtomicWebhookSignal,
-  ): Promise<'delivered' | 'no_open_link'> {
-    return this.#signal(userId, SIGNALS.atomicWebhook, signal, this.#atomicBodies);
+  async signalAtomicWebhook(userId: string, signal: AtomicWebhookSignal): Promise<Delivery> {
+    parsed(userIdSchema, userId);
+    return this.#run((deadline) => this.#webhooks.ofAtomic(userId, signal, deadline));
   }
 
   /** Hands a webhook of Plaid's to the link, as {@link signalAtomicWebhook} does. */
-  async signalPlaidWebhook(
-    userId: string,
-    signal: PlaidWebhookSignal,
-  ): Promise<'delivered' | 'no_open_link'> {
-    return this.#signal(userId, SIGNALS.plaidWebhook, signal, this.#plaidBodies);
+  async signalPlaidWebhook(userId: string, signal: PlaidWebhookSignal): Promise<Delivery> {
+    parsed(userIdSchema, userId);
+    return this.#run((deadline) => this.#webhooks.ofPlaid(userId, signal, deadline));
   }
 
   /** Resolves when Temporal answers for the namespace. */
   async checkReachable(): Promise<void> {
-    const { namespace } = this.#client.options;
-    await this.#run((deadline) =>
-      deadline.call(() => this.#client.workflowService.describeNamespace({ namespace })),
-    );
+    const { workflowService, options } = this.#dependencies.client;
+    const { namespace } = options;
+    await this.#run((deadline) => deadline.call(() => workflowService.describeNamespace({ namespace })));
   }
 
   async #run<T>(operation: (deadline: CallDeadline) => Promise<T>): Promise<T> {
+    const { client, callTimeoutMs } = this.#dependencies;
     try {
-      return await operation(new CallDeadline(this.#client.connection, this.#callTimeoutMs));
+      return await operation(new CallDeadline(client.connection, callTimeoutMs));
     } catch (error) {
       throw toLinkClientError(error);
     }
   }
-
-  async #runOrJoin(userId: string, job: Job): Promise<LinkView> {
-    let link: LinkView;
-    try {
-      link = await this.get(userId);
-    } catch (error) {
-      throw error instanceof LinkClientError && error.code === 'link_not_found' ? notLinked(error) : error;
-    }
-    if (isFinal(link.state) || link.state === 'unlinking') throw notLinked();
-    const state = link.jobs[job]?.state;
-    if (state !== undefined && !isSettled(state)) return link;
-    const update: RunJobUpdate = { job };
-    return this.#update<LinkView>(userId, UPDATES.runJob, update);
-  }
-
-  /** The worker has to take the update within a call's time; what it does then may ask a provider and take longer. */
-  async #update<Result>(userId: string, name: string, argument?: object): Promise<Result> {
-    parsed(userIdSchema, userId);
-    const { connection } = this.#client;
-    const handle = this.#client.getHandle(workflowIdOf(userId));
-    try {
-      const accepted = await new CallDeadline(connection, this.#callTimeoutMs).call(() =>
-        argument === undefined
-          ? handle.startUpdate<Result, []>(name, { waitForStage: 'ACCEPTED' })
-          : handle.startUpdate<Result, [object]>(name, { args: [argument], waitForStage: 'ACCEPTED' }),
-      );
-      return await new CallDeadline(connection, this.#repairTimeoutMs).call(() => accepted.result());
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) throw notLinked(error);
-      throw toLinkClientError(error);
-    } finally {
-      this.#forgetBodies(userId);
-    }
-  }
-
-  /** The link has been changed: a webhook may now mean something new in the same words. */
-  #forgetBodies(userId: string): void {
-    this.#atomicBodies.forget(userId);
-    this.#plaidBodies.forget(userId);
-  }
-
-  async #signal(
-    userId: string,
-    name: string,
-    argument: AtomicWebhookSignal | PlaidWebhookSignal,
-    taken: TakenBodies,
-  ): Promise<'delivered' | 'no_open_link'> {
-    parsed(userIdSchema, userId);
-    const { bodySha256 } = argument;
-    const handle = this.#client.getHandle(workflowIdOf(userId));
-    return this.#run(async (deadline) => {
-      try {
-        const send = async () => {
-          if (taken.has(userId, bodySha256)) return;
-          await deadline.call(() => handle.signal<[object]>(name, argument));
-          taken.add(userId, bodySha256);
-        };
-        await deadline.call(() => this.#signals.take(userId, send));
-        return 'delivered';
-      } catch (error) {
-        if (error instanceof WorkflowNotFoundError) return 'no_open_link';
-        throw error;
-      }
-    });
-  }
-}
-
-/** As much of a zod schema as is used here. */
-interface Schema<T> {
-  safeParse(
-    value: unknown,
-  ):
-    | { success: true; data: T }
-    | { success: false; error: { issues: readonly { path: readonly PropertyKey[]; message: string }[] } };
-}
-
-/** The problems name fields and rules, never a value. */
-export function parsed<T>(schema: Schema<T>, value: unknown): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const problems = result.error.issues.map(({ path, message }) =>
-    path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`,
-  );
-  throw new LinkClientError('invalid_request', problems.join('; '));
 }

@@ -138,7 +138,7 @@ export class LinkReader {
  * Makes a query, and makes it again while Temporal answers that the run cannot be queried yet: before its first task is
  * done, which just after a start is a matter of moments. A query that a worker had taken when it was told to end is lost
  * without a word, so one that is not answered is made again while there is time, and finds another worker. A worker that
- * refuses one is asked once more: news of the link may have come in between (`workflows/sdk/early-events.ts`).
+ * refuses one is asked once more: events of the link may have arrived in between (`workflows/sdk/early-events.ts`).
  */
 export async function queryWhenReady<T>(
   deadline: CallDeadline,

@@ -1,4 +1,4 @@
-import { Turns } from '../../src/link-client/keyed-limit';
+import { KeyedLimit } from '../../src/link-client/keyed-limit';
 
 function held(): { task: () => Promise<string>; release: () => void; begun: () => boolean } {
   let release = () => {};
@@ -19,9 +19,9 @@ function held(): { task: () => Promise<string>; release: () => void; begun: () =
 const settle = () => new Promise(setImmediate);
 
 it('lets no more than the limit run at once for a key, and the others in order as places become free', async () => {
-  const turns = new Turns(2);
+  const limit = new KeyedLimit(2);
   const tasks = Array.from({ length: 4 }, held);
-  const results = tasks.map(({ task }) => turns.take('a', task));
+  const results = tasks.map(({ task }) => limit.run('a', task));
   await settle();
   expect(tasks.map(({ begun }) => begun())).toEqual([true, true, false, false]);
 
@@ -31,13 +31,13 @@ it('lets no more than the limit run at once for a key, and the others in order a
 
   for (const { release } of tasks) release();
   expect(await Promise.all(results)).toEqual(['done', 'done', 'done', 'done']);
-  expect(turns.size).toBe(0);
+  expect(limit.size).toBe(0);
 });
 
 it('keeps one key out of the way of another', async () => {
-  const turns = new Turns(1);
+  const limit = new KeyedLimit(1);
   const [first, other] = [held(), held()];
-  const results = [turns.take('a', first.task), turns.take('b', other.task)];
+  const results = [limit.run('a', first.task), limit.run('b', other.task)];
   await settle();
   expect([first.begun(), other.begun()]).toEqual([true, true]);
   first.release();
@@ -46,10 +46,10 @@ it('keeps one key out of the way of another', async () => {
 });
 
 it('gives the place of a task that fails to the next', async () => {
-  const turns = new Turns(1);
-  const failing = turns.take('a', () => Promise.reject(new Error('no')));
-  const next = turns.take('a', async () => 'done');
+  const limit = new KeyedLimit(1);
+  const failing = limit.run('a', () => Promise.reject(new Error('no')));
+  const next = limit.run('a', async () => 'done');
   await expect(failing).rejects.toThrow('no');
   expect(await next).toBe('done');
-  expect(turns.size).toBe(0);
+  expect(limit.size).toBe(0);
 });
