@@ -450,3 +450,13 @@ describe('the clock of the API', () => {
     ]);
   });
 });
+
+describe('replays in the thread of the tests', () => {
+  it('go through the one place that leaves no hook of the SDK behind, but for the test of our own hook', () => {
+    const files = ['test', 'bench'].flatMap(filesBelow).filter((file) => file.endsWith('.ts'));
+    const replaying = files.filter((file) =>
+      /\bWorker\.runReplayHistor/.test(readFileSync(path.join(ROOT, file), 'utf8')),
+    );
+    expect(replaying).toEqual(['test/replay/lean-threads.test.ts', 'test/support/replay.ts']);
+  });
+});

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { temporal } from '@temporalio/proto';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, Runtime } from '@temporalio/worker';
 import { NOTIFICATION_WORKFLOW_TYPE } from '../../src/contract/names';
 import { createDataConverter, failureConverterPath } from '../../src/encryption/data-converter';
 import { parseKeyRing } from '../../src/encryption/key-ring';
+import { runReplays } from '../support/replay';
 import { workflowBundle } from '../support/workflow-bundle';
 import { type GoldenHistory, goldenHistories, goldenKeys } from './golden-histories';
 import { LINK_PATHS } from './link-paths';
@@ -28,7 +29,7 @@ async function replayed(
     keyRing: parseKeyRing(await goldenKeys()),
     namespace: 'default',
   });
-  const replays = Worker.runReplayHistories({ workflowBundle: bundle, dataConverter }, played);
+  const replays = runReplays({ workflowBundle: bundle, dataConverter }, played);
   const problems = new Map<string, Error>();
   let index = 0;
   for await (const { error } of replays) {

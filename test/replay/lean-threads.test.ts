@@ -37,3 +37,18 @@ it('replays every history as the threads of the SDK do', async () => {
   expect(problems).toEqual([]);
   expect(activate.mock.calls.length).toBeGreaterThan(histories.length);
 });
+
+it('lets promises settle whose constructor Node has taken off', async () => {
+  const { promise, settle } = withoutConstructor();
+  settle();
+  await expect(new Promise((resolve) => promise.then(resolve))).resolves.toBe('settled');
+});
+
+function withoutConstructor() {
+  let settle = () => {};
+  const promise = new Promise((resolve) => {
+    settle = () => resolve('settled');
+  });
+  Object.defineProperty(promise, 'constructor', { value: undefined });
+  return { promise, settle };
+}

@@ -1,5 +1,6 @@
 import type { HistoryAndWorkflowId } from '@temporalio/common';
-import { Worker } from '@temporalio/worker';
+import { type ReplayWorkerOptions, Worker } from '@temporalio/worker';
+import { globalHandlers } from '@temporalio/worker/lib/workflow/vm-shared';
 import type { Ground } from './ground';
 import { workflowBundle } from './workflow-bundle';
 
@@ -9,6 +10,19 @@ export interface Replayed {
   error?: string;
 }
 
+/**
+ * Replays in this thread, without the hooks by which the SDK keeps a stack trace of every promise: nobody reads those of a
+ * replay, and the hooks would stay for all tests that follow in this process. There they throw on the promises that Node 24
+ * makes without a constructor.
+ */
+export function runReplays(
+  options: ReplayWorkerOptions,
+  histories: AsyncIterable<HistoryAndWorkflowId> | Iterable<HistoryAndWorkflowId>,
+) {
+  Object.defineProperty(globalHandlers, 'setPromiseHook', { value: () => undefined, configurable: true });
+  return Worker.runReplayHistories(options, histories);
+}
+
 export async function replay(
   { dataConverter, temporal }: Pick<Ground, 'dataConverter'> & { temporal: { namespace: string } },
   histories: AsyncIterable<HistoryAndWorkflowId> | Iterable<HistoryAndWorkflowId>,
@@ -16,7 +30,7 @@ export async function replay(
   // Payloads are bound to their namespace, which the types of the SDK leave out of a replay's options.
   const options = { workflowBundle: await workflowBundle(), dataConverter, namespace: temporal.namespace };
   const replayed: Replayed[] = [];
-  for await (const { workflowId, error } of Worker.runReplayHistories(options, histories)) {
+  for await (const { workflowId, error } of runReplays(options, histories)) {
     replayed.push({ workflowId, ...(error && { error: error.message }) });
   }
   return replayed;

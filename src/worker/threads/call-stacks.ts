@@ -70,8 +70,10 @@ export function writeCallStacksOnDemand(sdk: SdkStackTraces): void {
 
 function promiseHook(sdk: SdkStackTraces, callSitesOf: (error: Error) => CallSites) {
   const realms = new WeakMap<object, Realm>();
-  const realmOf = (promise: Promise<unknown>): Realm => {
-    const made = promise.constructor;
+  const realmOf = (promise: Promise<unknown>): Realm | undefined => {
+    // Node's own code takes the constructor off promises of its own.
+    const made: Partial<Promise<unknown>>['constructor'] = promise.constructor;
+    if (!made) return undefined;
     const known = realms.get(made);
     if (known) return known;
     // The one way into the context of a promise is the function that makes functions there.
@@ -86,8 +88,8 @@ function promiseHook(sdk: SdkStackTraces, callSitesOf: (error: Error) => CallSit
   return {
     init(promise: Promise<unknown>, parent: Promise<unknown>) {
       const realm = realmOf(promise);
-      const activator = realm.activator();
-      if (!activator) return;
+      const activator = realm?.activator();
+      if (!realm || !activator) return;
       const { promiseToStack, childToParent } = activator.promiseStackStore;
       // By this the SDK knows whose an unhandled rejection is.
       Object.assign(promise, { runId: activator.info.runId });
@@ -113,7 +115,7 @@ function promiseHook(sdk: SdkStackTraces, callSitesOf: (error: Error) => CallSit
       childToParent.set(child, parents);
     },
     settled(promise: Promise<unknown>) {
-      const store = realmOf(promise).activator()?.promiseStackStore;
+      const store = realmOf(promise)?.activator()?.promiseStackStore;
       store?.childToParent.delete(promise);
       store?.promiseToStack.delete(promise);
     },

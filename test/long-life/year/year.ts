@@ -12,6 +12,7 @@ import { createTokenOpener } from '../../../src/encryption/token-sealer';
 import { atOnce } from '../../faults/support/at-once';
 import { EMPLOYER, getJob, getLink, type Handle, plaidWebhook, webhook } from '../../support/link-calls';
 import { markdownTable } from '../../support/markdown-table';
+import { runReplays } from '../../support/replay';
 import { type HistoryEvent, historiesOf } from '../../support/run-chain';
 import { within } from '../../support/within';
 import { startWorld, type World } from '../../support/world';
@@ -290,10 +291,7 @@ class YearOfLinks {
       keyRing: parseKeyRing(`${K2},${K1}`),
       namespace: 'default',
     });
-    const replays = Worker.runReplayHistories(
-      { workflowBundle: this.#bundle(build), dataConverter },
-      histories,
-    );
+    const replays = runReplays({ workflowBundle: this.#bundle(build), dataConverter }, histories);
     for await (const { workflowId, error } of replays) {
       if (error) throw new Error(`${workflowId} does not replay under build ${build}: ${error.message}`);
     }
