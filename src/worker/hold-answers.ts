@@ -11,6 +11,8 @@ const DONE_ONCE: ReadonlySet<string> = new Set<keyof Activities>([
 ]);
 const CALL_TIMEOUT_MS = 10_000;
 const PAUSE_MS = 250;
+/** One for all: the SDK reads the stack of whatever a step throws, and each new error's would be mapped to the sources first. */
+const TAKEN = new CompleteAsyncError();
 
 /**
  * The SDK's core offers an answer to Temporal for at most ten seconds, and only once where Temporal says DEADLINE_EXCEEDED, as
@@ -38,7 +40,7 @@ export const holdAnswers: ActivityInterceptorsFactory = ({ info, client, cancell
         }
       };
       while (!cancellationSignal.aborted) {
-        if (await isTaken()) throw new CompleteAsyncError();
+        if (await isTaken()) throw TAKEN;
         await pause(PAUSE_MS, undefined, { signal: cancellationSignal }).catch(() => undefined);
       }
       return answer;
