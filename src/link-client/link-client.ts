@@ -30,7 +30,7 @@ import { openConnection } from './own-connection';
 import { parsed } from './parsed';
 import { SharedReads } from './shared-reads';
 import { type UnlinkOptions, unlink } from './unlink';
-import { type Delivery, WebhookDelivery } from './webhook-delivery';
+import { WebhookSignals } from './webhook-signals';
 
 export type { ConnectOptions, LinkClientOptions } from './link-client-options';
 
@@ -47,7 +47,7 @@ export class LinkClient {
   readonly #dependencies: StartDependencies & { callTimeoutMs: number };
   readonly #waiter: JobWaiter;
   readonly #updates: LinkUpdates;
-  readonly #webhooks: WebhookDelivery;
+  readonly #webhooks: WebhookSignals;
   #ownConnection: Connection | undefined;
 
   constructor({
@@ -62,7 +62,7 @@ export class LinkClient {
   }: LinkClientOptions) {
     const client = 'workflow' in temporal ? temporal.workflow : temporal;
     const reader = new LinkReader(client, { callTimeoutMs });
-    const webhooks = new WebhookDelivery(client);
+    const webhooks = new WebhookSignals(client);
     const sealer = createTokenSealer({ publicKey: sealingPublicKey, namespace: client.options.namespace });
     const turns: StartDependencies['turns'] = new SharedReads();
     this.#dependencies = { client, reader, keyRing, sealer, taskQueue, eagerStart, turns, callTimeoutMs };
@@ -201,13 +201,19 @@ export class LinkClient {
    * Hands a webhook of Atomic's to the link. Taken for good once this resolves; needs no worker. A copy of one that was
    * taken within the last minute goes no further.
    */
-  async signalAtomicWebhook(userId: string, signal: AtomicWebhookSignal): Promise<Delivery> {
+  async signalAtomicWebhook(
+    userId: string,
+    signal: AtomicWebhookSignal,
+  ): Promise<'delivered' | 'no_open_link'> {
     parsed(userIdSchema, userId);
     return this.#run((deadline) => this.#webhooks.ofAtomic(userId, signal, deadline));
   }
 
   /** Hands a webhook of Plaid's to the link, as {@link signalAtomicWebhook} does. */
-  async signalPlaidWebhook(userId: string, signal: PlaidWebhookSignal): Promise<Delivery> {
+  async signalPlaidWebhook(
+    userId: string,
+    signal: PlaidWebhookSignal,
+  ): Promise<'delivered' | 'no_open_link'> {
     parsed(userIdSchema, userId);
     return this.#run((deadline) => this.#webhooks.ofPlaid(userId, signal, deadline));
   }

@@ -12,10 +12,10 @@ const ATOMIC_BODIES_PER_USER = 20;
 /** Of Plaid's, the same body can tell of a new fault once another webhook has come. */
 const PLAID_BODIES_PER_USER = 1;
 
-export type Delivery = 'delivered' | 'no_open_link';
+type Delivery = 'delivered' | 'no_open_link';
 
 /** Hands webhooks to links as signals: a few at once to each link, and no copy of one that was taken a moment ago. */
-export class WebhookDelivery {
+export class WebhookSignals {
   readonly #client: WorkflowClient;
   readonly #signals = new KeyedLimit(SIGNALS_AT_ONCE);
   readonly #atomicBodies = new TakenBodies({ bodiesPerUser: ATOMIC_BODIES_PER_USER });
