@@ -17,7 +17,7 @@ import { startApi } from '../src/process/start-api';
 import { createAtomic } from '../src/providers/atomic/client';
 import { createPlaid } from '../src/providers/plaid/client';
 import { watchBoth } from '../src/providers/watch-requests';
-import { Secret } from '../src/settings/secret';
+import { Secret } from '../src/system/secret';
 import { traceProviders } from '../src/tracing/trace-providers';
 import { measureSteps } from '../src/worker/metrics';
 import { startWorker } from '../src/worker/start-worker';
@@ -87,7 +87,7 @@ export async function startProductApp(options: ProductOptions): Promise<LinkApp>
     keyRing,
     plaid,
     plaidEnvironment: 'sandbox',
-    http: { host: '127.0.0.1', port: 0, publicUrl: undefined, trustProxy: [], drainDelayMs: 0 },
+    http: { host: '127.0.0.1', port: 0, publicUrl: undefined, trustProxy: undefined, drainDelayMs: 0 },
     secrets: {
       apiKeys: [{ name: 'bench', key: new Secret(randomBytes(16).toString('hex')), scopes: API_SCOPES }],
       atomicWebhookSecrets: [new Secret(ATOMIC_SECRET)],

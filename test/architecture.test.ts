@@ -187,7 +187,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   },
 };
 /** The only files that read the environment. */
-const ENVIRONMENT_READERS = ['src/commands/demo.ts', 'src/commands/start.ts', 'src/process/run-entry.ts'];
+const ENVIRONMENT_READERS = ['src/commands/demo.ts', 'src/commands/start.ts', 'src/process/environment.ts'];
 /** They run on a developer's machine alone; only these folders may use them. */
 const DEVELOPMENT_ROOMS = ['src/simulators', 'src/dev-server'];
 const USERS_OF_DEVELOPMENT_ROOMS = ['src/local', ...DEVELOPMENT_ROOMS];

@@ -1,19 +1,19 @@
 /** `npm run api`: the HTTP API, a process of its own. */
 import { encryptedPayloadCounter, gaugeKeys } from '../process/encryption-metrics';
+import { readEnvFile, readEnvironment } from '../process/environment';
 import { plaidKeyFile } from '../process/plaid-key-file';
 import { processMetrics } from '../process/process-metrics';
 import { measureProviders } from '../process/provider-metrics';
-import { type Entry, readEnvironment, runEntry } from '../process/run-entry';
+import { runEntry } from '../process/run-entry';
 import { startApi } from '../process/start-api';
 import { keyRingOf, plaidOf } from '../process/wiring';
 import { watchBoth } from '../providers/watch-requests';
-import { readEnvFile } from '../settings/environment';
-import { type ApiSettings, apiSchema, callersSchema } from '../settings/schemas';
+import { apiSchema, callersSchema } from '../settings/schemas';
 import { connectTemporal } from '../temporal/connection';
 import { startTracing } from '../tracing/start-tracing';
 import { traceProviders } from '../tracing/trace-providers';
 
-const entry: Entry<ApiSettings> = {
+void runEntry({
   name: 'api',
   readSettings: apiSchema.read,
   async start({ settings, logger, audit }) {
@@ -69,6 +69,4 @@ const entry: Entry<ApiSettings> = {
       },
     };
   },
-};
-
-void runEntry(entry);
+});

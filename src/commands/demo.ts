@@ -6,6 +6,7 @@ import { JOBS } from '../contract/jobs';
 import { DEFAULT_TASK_QUEUE, workflowIdOf } from '../contract/names';
 import { jobResultSchema, type LinkView, linkViewSchema } from '../contract/schemas';
 import { type LocalStack, startLocalStack } from '../local/stack';
+import { withFallback } from '../process/environment';
 import { type Entry, runEntry } from '../process/run-entry';
 import { StartError } from '../process/start-error';
 import { productionBy } from '../settings/environment';
@@ -21,7 +22,8 @@ import { isColourful, terminalLog } from './start/terminal-log';
 /** Long enough to see the link wait for Atomic. */
 const JOB_DELAY_MS = 1_500;
 const LOOK_EVERY_MS = 50;
-const POLL_BY_DEFAULT_MS = 20_000;
+/** Any free port; and real Atomic cannot reach this machine without a PUBLIC_URL, so the result is asked for soon. */
+const DEFAULTS = { PORT: '0', RESULT_OVERDUE_AFTER: '20s' };
 /** A long poll answers within a minute; real Atomic may take several. */
 const RESULT_WAITS = 15;
 
@@ -39,13 +41,13 @@ const entry: Entry<LocalSettings> = {
       const what = "is production: the demo links a made-up user, in Plaid's Sandbox or simulated";
       throw new SettingsError([{ name, what }]);
     }
-    return localSchema.read(env);
+    return localSchema.read(withFallback(env, DEFAULTS));
   },
   logLevel: 'error',
   logTo: terminalLog(process.stderr) ?? pino.destination(2),
   async start(context) {
     const { keep } = readArguments();
-    const settings = withQuickPolls(context.settings);
+    const { settings } = context;
     say(style.bold('processor-link: one user, both jobs, from a public token to nothing left\n'));
     await proveKeys(settings);
     for (const line of wrapped(partsOf(settings), '')) say(line);
@@ -58,8 +60,8 @@ const entry: Entry<LocalSettings> = {
       settings,
       env: process.env,
       // A server that is there already may have workers of its own.
-      taskQueue: settings.given.temporal ? `demo-${randomBytes(4).toString('hex')}` : DEFAULT_TASK_QUEUE,
-      ports: { api: settings.given.port ? settings.http.port : 0, codec: 0, temporal: 0, ui: 0 },
+      taskQueue: settings.temporalIsGiven ? `demo-${randomBytes(4).toString('hex')}` : DEFAULT_TASK_QUEUE,
+      ports: { api: settings.http.port, codec: 0, temporal: 0, ui: 0 },
       jobDelayMs: JOB_DELAY_MS,
       say,
       watch: {
@@ -79,8 +81,8 @@ const entry: Entry<LocalSettings> = {
 };
 
 /** What is real and what is not. */
-function partsOf({ plaid, atomic, given, temporal }: LocalSettings): string {
-  const server = given.temporal
+function partsOf({ plaid, atomic, temporalIsGiven, temporal }: LocalSettings): string {
+  const server = temporalIsGiven
     ? `On the Temporal server at ${temporal.connectConfig.connectionOptions.address}: starting`
     : 'Starting a Temporal server,';
   const banks = plaid ? `Plaid's real Sandbox (${plaid.baseUrl})` : 'a simulated Plaid';
@@ -226,13 +228,6 @@ async function call(
     throw new StartError(`${method} ${path.split('?')[0]} answered ${response.status}. ${detail}`);
   }
   return { status: response.status, body: answer };
-}
-
-/** Real Atomic cannot reach this machine without a PUBLIC_URL, so the result is asked for soon. */
-function withQuickPolls(settings: LocalSettings): LocalSettings {
-  if (settings.given.resultOverdueAfter || !settings.atomic) return settings;
-  const { work } = settings;
-  return { ...settings, work: { ...work, link: { ...work.link, resultOverdueAfterMs: POLL_BY_DEFAULT_MS } } };
 }
 
 function kept(stack: LocalStack): string {

@@ -2,10 +2,11 @@
 import pino from 'pino';
 import type { Check } from '../operator/doctor/check';
 import { examine, SETTINGS_CHECK } from '../operator/doctor/doctor';
+import { readEnvironment } from '../process/environment';
 import { urlOf } from '../process/listen';
-import { readEnvironment, runEntry } from '../process/run-entry';
+import { runEntry } from '../process/run-entry';
 import { atomicOf, plaidOf } from '../process/wiring';
-import { type DoctorSettings, doctorSchema } from '../settings/schemas';
+import { doctorSchema } from '../settings/schemas';
 import { SettingsError } from '../settings/settings-error';
 import { orSayWhatIsWrong, readCommandLine } from './command-line';
 import { openTemporal } from './links/open-temporal';
@@ -37,7 +38,7 @@ async function run(): Promise<void> {
     ]);
     return;
   }
-  await runEntry<DoctorSettings>({
+  await runEntry({
     name: 'doctor',
     readSettings: doctorSchema.read,
     logLevel: 'error',

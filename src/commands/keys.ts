@@ -8,7 +8,8 @@ import { parseSealingKeys } from '../encryption/sealing-keys';
 import { runEntry } from '../process/run-entry';
 import { StartError } from '../process/start-error';
 import { keyRingOf } from '../process/wiring';
-import { type KeysSettings, keysSchema } from '../settings/schemas';
+import type { SettingsOf } from '../settings/schema';
+import { keysSchema } from '../settings/schemas';
 import { connectTemporal } from '../temporal/connection';
 import { orSayWhatIsWrong, readCommandLine } from './command-line';
 import { type KeyList, keyTable, missingKeys } from './keys/key-table';
@@ -60,7 +61,7 @@ async function printNewKey({ id, sealing }: { id: string; sealing: boolean }): P
 }
 
 type Keys = { keyRing: KeyRing; encryption: KeyList; sealing: KeyList };
-type Work = (settings: KeysSettings, keys: Keys) => Promise<void>;
+type Work = (settings: SettingsOf<typeof keysSchema>, keys: Keys) => Promise<void>;
 
 /** Runs with the settings, and the keys that they name. */
 async function withSettings(work: Work): Promise<void> {

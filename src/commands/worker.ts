@@ -5,14 +5,16 @@ import { createProbeApp } from '../http/server/probes';
 import { HttpProblem } from '../http/server/problems';
 import { problemsAtStart } from '../operator/doctor/at-start';
 import { encryptedPayloadCounter, gaugeKeys } from '../process/encryption-metrics';
+import { readEnvironment } from '../process/environment';
 import { keepSearchAttributes } from '../process/keep-search-attributes';
 import { listenOn } from '../process/listen';
 import { processMetrics } from '../process/process-metrics';
 import { measureProviders } from '../process/provider-metrics';
-import { type Entry, readEnvironment, runEntry, type StartContext } from '../process/run-entry';
+import { type Entry, runEntry, type StartContext } from '../process/run-entry';
 import { atomicOf, keyRingOf, plaidOf } from '../process/wiring';
 import { watchBoth } from '../providers/watch-requests';
-import { type WorkerSettings, workerSchema } from '../settings/schemas';
+import type { SettingsOf } from '../settings/schema';
+import { workerSchema } from '../settings/schemas';
 import { startTracing } from '../tracing/start-tracing';
 import { traceProviders } from '../tracing/trace-providers';
 import { connectWhenReady } from '../worker/connect-when-ready';
@@ -21,6 +23,8 @@ import { measureSteps } from '../worker/metrics';
 import { installRuntime } from '../worker/sdk-runtime';
 import { type RunningWorker, startWorker } from '../worker/start-worker';
 import { boundWorkflowHeaps } from '../worker/workflow-heap';
+
+type WorkerSettings = SettingsOf<typeof workerSchema>;
 
 const entry: Entry<WorkerSettings> = {
   name: 'worker',

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { userIdSchema } from '../contract/schemas';
 import { HttpProblem } from '../http/server/problems';
 import { StartError } from '../process/start-error';
-import type { Secret } from '../settings/secret';
+import type { Secret } from '../system/secret';
 import type { Happenings } from './happenings';
 import type { LocalProviders } from './providers';
 import { simulate, simulationSchema } from './simulate';

@@ -1,6 +1,6 @@
 import type { AtomicSettings, LocalSettings, PlaidSettings } from '../settings/schemas';
-import { Secret } from '../settings/secret';
 import { startAtomicSimulator, startPlaidSimulator } from '../simulators';
+import { Secret } from '../system/secret';
 import { keepSimulatorState, loadSimulatorState } from './simulator-state';
 
 type PlaidSimulator = Awaited<ReturnType<typeof startPlaidSimulator>>;

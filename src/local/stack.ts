@@ -14,11 +14,11 @@ import { StartError } from '../process/start-error';
 import { atomicOf, keyRingOf, plaidOf, sealingKeysOf } from '../process/wiring';
 import type { Atomic, Plaid } from '../providers/types';
 import { watchBoth } from '../providers/watch-requests';
+import type { ApiKeySetting } from '../settings/rules';
 import type { LocalSettings } from '../settings/schemas';
-import { Secret } from '../settings/secret';
-import type { ApiKeySetting } from '../settings/secret-rules';
 import { DATA_FOLDER, ensureDataFolder } from '../system/data-folder';
 import { claimPort } from '../system/free-port';
+import { Secret } from '../system/secret';
 import { startTracing } from '../tracing/start-tracing';
 import { traceProviders } from '../tracing/trace-providers';
 import { connectWhenReady } from '../worker/connect-when-ready';
@@ -132,7 +132,7 @@ async function start(
   const { connectConfig } = temporal;
   const connection = await connectWhenReady({ connectConfig, namespace, logger, stop, patienceMs: 15_000 });
   undo.push(() => connection.close());
-  if (settings.given.temporal) {
+  if (settings.temporalIsGiven) {
     const attributes = keepSearchAttributes({ connection, namespace, logger });
     stop.addEventListener('abort', attributes.stop, { once: true });
     await attributes.done;

@@ -35,7 +35,7 @@ export async function startLocalTemporal(
   },
 ): Promise<LocalTemporal> {
   const { connectConfig, namespace } = settings.temporal;
-  if (settings.given.temporal) {
+  if (settings.temporalIsGiven) {
     const { address = '' } = connectConfig.connectionOptions;
     const never = new Promise<void>(() => undefined);
     return { connectConfig, address, uiUrl: undefined, ended: never, stop: async () => undefined };

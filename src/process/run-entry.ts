@@ -5,9 +5,11 @@ import { type AuditLog, createAuditLog } from '../logging/audit-log';
 import type { LogLevel } from '../logging/log-level';
 import { loggedError } from '../logging/loggable';
 import { createLogger, type Logger } from '../logging/logger';
-import { type Env, readEnvFile, withEnvFile } from '../settings/environment';
-import type { ProcessSettings } from '../settings/schemas';
+import type { Env } from '../settings/environment';
+import type { SettingsOf } from '../settings/schema';
+import type { commandSchema } from '../settings/schemas';
 import { SettingsError } from '../settings/settings-error';
+import { readEnvironment } from './environment';
 
 /** Something that runs until it is closed. */
 export interface Running {
@@ -30,6 +32,9 @@ export interface StartContext<Settings> {
   stop: AbortSignal;
 }
 
+/** What every process has of settings. */
+type ProcessSettings = SettingsOf<typeof commandSchema>;
+
 export interface Entry<Settings extends ProcessSettings> {
   name: string;
   readSettings(env: Env): Settings;
@@ -44,11 +49,6 @@ export interface Entry<Settings extends ProcessSettings> {
 const SAME_SIGNAL_MS = 750;
 const STOP_DURING_START_MS = 3_000;
 const EXIT_CODE_OF_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
-
-/** The environment, with `.env` of the working directory behind it. */
-export function readEnvironment(): Env {
-  return withEnvFile(process.env, readEnvFile());
-}
 
 /**
  * Runs an entry point to its end, and the process with it. Exit codes: 0 when it was asked to stop or its work is done, 1

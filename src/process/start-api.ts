@@ -14,8 +14,9 @@ import { countLinks } from '../link-client/link-count';
 import type { AuditLog } from '../logging/audit-log';
 import type { Logger } from '../logging/logger';
 import type { Plaid } from '../providers/types';
-import type { CallerSecrets, HttpSettings } from '../settings/schemas';
-import type { ApiKeySetting } from '../settings/secret-rules';
+import type { ApiKeySetting } from '../settings/rules';
+import type { SettingsOf } from '../settings/schema';
+import type { apiSchema, callersSchema } from '../settings/schemas';
 import { claimPort } from '../system/free-port';
 import { requestIdInterceptor, servingRequest } from '../temporal/request-id';
 import { traceCalls } from '../tracing/trace-calls';
@@ -25,6 +26,8 @@ import { gaugeLinks } from './link-gauge';
 import { listenOn, urlOf } from './listen';
 import type { Running } from './run-entry';
 import { plaidVerifierOf } from './wiring';
+
+type CallerSecrets = SettingsOf<typeof callersSchema>;
 
 export interface ApiOptions {
   connection: ConnectionLike;
@@ -37,7 +40,7 @@ export interface ApiOptions {
   plaidEnvironment: PlaidEnvironment;
   /** Keeps Plaid's verification keys over a restart. */
   plaidKeys?: PlaidKeyStore;
-  http: HttpSettings;
+  http: SettingsOf<typeof apiSchema>['http'];
   /** Names of Atomic's events; the documented ones by default. */
   atomicEvents?: JobEvents;
   secrets: CallerSecrets;
@@ -109,7 +112,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     ...(options.audit && { audit: options.audit }),
     metrics,
     ...(options.hostNames && { hostNames: options.hostNames }),
-    ...(http.trustProxy.length > 0 && { trustProxy: [...http.trustProxy] }),
+    ...(http.trustProxy && { trustProxy: http.trustProxy }),
   });
   options.extend?.(app);
   await listenOn(app, { host: http.host, port, variable: 'PORT' });

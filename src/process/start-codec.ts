@@ -4,7 +4,8 @@ import { createCodecApp } from '../http/codec/app';
 import { drain } from '../http/server/drain';
 import type { AuditLog } from '../logging/audit-log';
 import type { Logger } from '../logging/logger';
-import type { CodecSettings } from '../settings/schemas';
+import type { SettingsOf } from '../settings/schema';
+import type { codecSchema } from '../settings/schemas';
 import { gaugeKeys } from './encryption-metrics';
 import { listenOn } from './listen';
 import { processMetrics } from './process-metrics';
@@ -18,13 +19,13 @@ export async function startCodec({
   logger,
   audit,
 }: {
-  codec: CodecSettings['codec'];
+  codec: SettingsOf<typeof codecSchema>['codec'];
   namespace: string;
   keyRing: KeyRing;
   logger: Logger;
   audit: AuditLog;
 }): Promise<Running & { url: string }> {
-  const { tokens, jwt, uiOrigins, host, port } = settings;
+  const { tokens = [], jwt, uiOrigins, host, port } = settings;
   const metrics = processMetrics();
   gaugeKeys(metrics, keyRing);
   const isOpen = tokens.length === 0 && !jwt;

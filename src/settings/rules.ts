@@ -1,8 +1,12 @@
 /** The rules that settings are read by: from a trimmed text to its value. No message holds the text. */
 import { z } from 'zod';
 import { parseDurationMs } from '../contract/durations';
+import { API_SCOPES, type ApiScope } from '../contract/scopes';
+import { KeyRingFormatError, parseKeyRing } from '../encryption/key-ring';
+import { parseSealingKeys, parseSealingPublicKeys } from '../encryption/sealing-keys';
+import { Secret } from '../system/secret';
 
-export type Rule<T> = z.ZodType<T, string>;
+type Rule<T> = z.ZodType<T, string>;
 
 /** Rules of secrets, which may also stand in the file that `<NAME>_FILE` names. */
 export const secrets = z.registry<object>();
@@ -21,12 +25,11 @@ export function matching(pattern: RegExp, what: string) {
 
 export function integer(least: number, most: number) {
   const what = `must be a whole number from ${least} to ${most}`;
-  const value = z.number().min(least, what).max(most, what);
   return z
     .string()
     .regex(/^\d{1,9}$/, what)
     .transform(Number)
-    .pipe(value);
+    .refine((value) => least <= value && value <= most, what);
 }
 
 /** Milliseconds of `30s`, `15m`, `2h`, `7d`. */
@@ -38,13 +41,11 @@ export function duration(leastMs: number) {
   return z.string().transform(parseDurationMs).pipe(valueMs);
 }
 
-/** Comma-separated. */
+const commaSeparated = z.string().transform((text) => text.split(','));
+
 export function list<T>(entry: Rule<T>) {
   const entries = z.array(z.string().trim().min(1, 'must not be empty').pipe(entry));
-  const rule = z
-    .string()
-    .transform((text) => text.split(','))
-    .pipe(entries);
+  const rule = commaSeparated.pipe(entries);
   return secrets.has(entry) ? rule.register(secrets, {}) : rule;
 }
 
@@ -83,3 +84,53 @@ export const proxy = z.union(
   [z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6(), z.enum(['loopback', 'linklocal', 'uniquelocal'])],
   'must be the address or the network of a proxy; no proxy is trusted unless it is named',
 );
+
+const secretOf = (rule: z.ZodString) => rule.transform((text) => new Secret(text)).register(secrets, {});
+
+/** A credential that goes into an HTTP header. */
+export function secret(least = 1) {
+  const printable = matching(/^[\x21-\x7e]+$/, 'printable ASCII without spaces');
+  return secretOf(printable.min(least, `must have at least ${least} characters`));
+}
+
+const scopes = z
+  .array(oneOf(API_SCOPES))
+  .refine((named) => new Set(named).size === named.length, 'must not name a scope twice')
+  .transform((named): readonly ApiScope[] => API_SCOPES.filter((scope) => named.includes(scope)));
+const keyName = matching(/^[\w.-]{1,64}$/, 'a key, name:key or name:key:scope+scope');
+
+/** `key`, `name:key` or `name:key:scope+scope`. Logs call the key by its name, if it has one. */
+export function apiKey(least: number) {
+  return z
+    .string()
+    .transform((text) => {
+      const [name, key, ...rest] = text.includes(':') ? text.split(':') : [undefined, text];
+      return { name, key, scopes: rest.length > 0 ? rest.join(':').split('+') : [...API_SCOPES] };
+    })
+    .pipe(z.object({ name: keyName.or(z.undefined()), key: secret(least), scopes }))
+    .register(secrets, {});
+}
+export type ApiKeySetting = z.output<ReturnType<typeof apiKey>>;
+
+/** Standard Webhooks: `whsec_` and base64. */
+export const webhookSecret = secretOf(
+  matching(
+    /^whsec_(?=.{24})([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/,
+    'whsec_ and the base64 of 16 bytes or more (24 to 64 are usual)',
+  ),
+);
+
+export const encryptionKeys = keys(parseKeyRing).register(secrets, {});
+export const sealingKeys = keys(parseSealingKeys).register(secrets, {});
+export const sealingPublicKeys = keys(parseSealingPublicKeys);
+
+function keys<T>(parse: (text: string) => T) {
+  return z.string().transform((text, { addIssue }) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof KeyRingFormatError)) throw error;
+      return addIssue(`cannot be read: ${error.message}`) ?? z.NEVER;
+    }
+  });
+}

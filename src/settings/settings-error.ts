@@ -11,9 +11,7 @@ export interface SettingProblem {
 
 /** Every problem of a process's settings, in one message. */
 export class SettingsError extends SafeError {
-  readonly problems: readonly SettingProblem[];
-
-  constructor(problems: readonly SettingProblem[]) {
+  constructor(readonly problems: readonly SettingProblem[]) {
     const count = problems.length === 1 ? 'One setting is wrong' : `${problems.length} settings are wrong`;
     const lines = problems.map(
       ({ name, what, example }) =>
@@ -21,6 +19,5 @@ export class SettingsError extends SafeError {
     );
     super(`${count}:\n${lines.join('\n')}`);
     this.name = 'SettingsError';
-    this.problems = problems;
   }
 }

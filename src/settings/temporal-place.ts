@@ -1,29 +1,22 @@
 import { z } from 'zod';
 import { namespaceOf, readConnectConfig } from '../temporal/connection';
-import { source } from './parts';
 import { matching } from './rules';
 
 const address = matching(/^[^\s/]+$/, 'a host and a port, without a scheme: temporal.example.com:7233');
 // What envconfig does not know it takes for "not set", and sends the API key in the clear.
 const flag = z
-  .string()
-  .toLowerCase()
-  .pipe(z.enum(['true', 'false', '1', '0'], 'must be true, false, 1 or 0'))
-  .transform((text) => (text === 'true' || text === '1' ? 'true' : 'false'))
+  .stringbool({ truthy: ['true', '1'], falsy: ['false', '0'], error: 'must be true, false, 1 or 0' })
+  .transform(String)
   .optional();
 
 /** Where Temporal is: from all variables that are set, as @temporalio/envconfig reads them. */
-export const temporalPlace = source
-  .transform(({ set }) => set)
-  .pipe(
-    z
-      .object({
-        TEMPORAL_ADDRESS: address.optional(),
-        TEMPORAL_TLS: flag,
-        TEMPORAL_TLS_DISABLE_HOST_VERIFICATION: flag,
-      })
-      .catchall(z.string()),
-  )
+export const temporalPlace = z
+  .object({
+    TEMPORAL_ADDRESS: address.optional(),
+    TEMPORAL_TLS: flag,
+    TEMPORAL_TLS_DISABLE_HOST_VERIFICATION: flag,
+  })
+  .catchall(z.string())
   .transform((set, { addIssue }) => {
     try {
       const connectConfig = readConnectConfig(set);

@@ -2,7 +2,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { AxiosError, AxiosHeaders } from 'axios';
 import { createLogger, temporalLogger } from '../../src/logging/logger';
 import { ProviderError } from '../../src/providers/provider-error';
-import { Secret } from '../../src/settings/secret';
+import { Secret } from '../../src/system/secret';
 
 const CANARY = 'canary-77c1';
 const FORMAT = 'it failed: %s %o';

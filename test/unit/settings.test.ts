@@ -3,10 +3,10 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
-import { readEnvFile, withEnvFile } from '../../src/settings/environment';
+import { readEnvFile, withFallback } from '../../src/process/environment';
 import { apiSchema, callersSchema, codecSchema, localSchema, workerSchema } from '../../src/settings/schemas';
-import { Secret } from '../../src/settings/secret';
 import { SettingsError } from '../../src/settings/settings-error';
+import { Secret } from '../../src/system/secret';
 
 const CANARY = 'canary-1f8e0c';
 
@@ -71,6 +71,14 @@ describe('settings', () => {
     expect(message).toContain('Example: PORT=3000');
   });
 
+  it('has an example of every variable', () => {
+    for (const { names, read } of [apiSchema, workerSchema, codecSchema, localSchema]) {
+      const quoted = Object.fromEntries(names.map((name) => [name, '"x"']));
+      const without = problemsOf(() => read(quoted)).filter(({ example }) => !example);
+      expect(without.map(({ name }) => name)).toEqual(['NODE_ENV']);
+    }
+  });
+
   it.each([
     ['API_KEYS', `${CANARY} with spaces`],
     ['PLAID_SECRET', `${CANARY}\n2`],
@@ -105,7 +113,7 @@ describe('settings', () => {
       host: '127.0.0.1',
       port: 3000,
       publicUrl: undefined,
-      trustProxy: [],
+      trustProxy: undefined,
       drainDelayMs: 5_000,
     });
     expect(wrong(() => apiSchema.read({ ...api, API_KEYS: '' }))).toEqual(['API_KEYS']);
@@ -247,6 +255,15 @@ describe('settings', () => {
     expect(localSchema.read(worker).atomic?.apiKey.reveal()).toBe('atomic-key');
     const atomicAlone = { ATOMIC_API_KEY: 'k', ATOMIC_API_SECRET: 's' };
     expect(wrong(() => localSchema.read(atomicAlone))).toEqual(['PLAID_CLIENT_ID']);
+  });
+
+  it('checks how a provider is used also where it is simulated', () => {
+    const use = { PLAID_BASE_URL: 'plaid', ATOMIC_DELETE_BY: 'post', PLAID_DAYS_REQUESTED: '0' };
+    expect(wrong(() => localSchema.read(use))).toEqual(Object.keys(use).sort());
+    const withSecret = { ...use, PLAID_SECRET: 'x' };
+    expect(
+      problemsOf(() => localSchema.read(withSecret)).map(({ name, what }) => `${name} ${what}`),
+    ).toContain('PLAID_CLIENT_ID is required with PLAID_SECRET');
   });
 });
 
@@ -399,7 +416,7 @@ describe('the file .env', () => {
       await writeFile('.env', 'A=1\nexport B = two words # comment\n#C=3\nD=\'x # y\'\nE=""\nF="a\nb"\n');
       const file = readEnvFile();
       expect(file).toEqual({ A: '1', B: 'two words', D: 'x # y', E: '', F: 'a\nb' });
-      expect(withEnvFile({ A: '9', B: '', X: undefined }, file)).toMatchObject({ A: '9', B: 'two words' });
+      expect(withFallback({ A: '9', B: '', X: undefined }, file)).toMatchObject({ A: '9', B: 'two words' });
       await rm('.env');
       await mkdir('.env');
       expect(problemsOf(readEnvFile)).toEqual([

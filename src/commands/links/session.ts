@@ -3,14 +3,15 @@ import pino from 'pino';
 import { SafeError } from '../../contract/safe-error';
 import { LinkClient } from '../../link-client/link-client';
 import { runEntry } from '../../process/run-entry';
-import { type LinksSettings, linksSchema } from '../../settings/schemas';
+import type { SettingsOf } from '../../settings/schema';
+import { linksSchema } from '../../settings/schemas';
 import { EXIT } from './exit-codes';
 import { type OperatorTemporal, openTemporal } from './open-temporal';
 import { printJson } from './output';
 
 /** What a command works with. */
 export interface LinksSession extends OperatorTemporal {
-  settings: LinksSettings;
+  settings: SettingsOf<typeof linksSchema>;
   links: LinkClient;
   /** What went wrong, in words that are safe to show. */
   explain(error: unknown): Explanation;
