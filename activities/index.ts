@@ -1,4 +1,4 @@
-import { ApplicationFailure, activityInfo, cancellationSignal } from '@temporalio/activity';
+import { ApplicationFailure, cancellationSignal } from '@temporalio/activity';
 import type { Job } from '../src/contract/jobs';
 import type { NotificationEvent } from '../src/contract/notifications';
 import { CONSENT_REQUIRED } from '../src/contract/plaid';
@@ -9,16 +9,10 @@ import type {
   SealedToken,
   TokenOpener,
 } from '../src/contract/workflow';
-import { ProviderError } from '../src/providers/provider-error';
 import type { Atomic, AtomicResult, CallOptions, Plaid } from '../src/providers/types';
 import { type AccountFinding, findAccount, type WantedAccount } from './accounts';
-import {
-  type AttemptLimits,
-  failureClassOf,
-  isRetryable,
-  permanentFailure,
-  toApplicationFailure,
-} from './application-failure';
+import { failureClassOf, isRetryable, permanentFailure } from './application-failure';
+import { attemptNumber, providerAttempt } from './attempt';
 
 /** After a webhook, a result that is not there yet is asked for this often. */
 const NOT_YET_ATTEMPTS = 5;
@@ -67,31 +61,7 @@ const HISTORY_WEBHOOK_CODES = ['HISTORICAL_UPDATE', 'DEFAULT_UPDATE'];
  */
 export function createActivities(dependencies: ActivityDependencies) {
   const { plaid, atomic, sealer, settings } = dependencies;
-
-  /**
-   * One attempt at a provider. `settle` leaves cancellation out, for calls whose outcome has to be known. `earlier` counts
-   * the attempts at the step before this activity.
-   */
-  async function attempt<T>(
-    call: (options: CallOptions) => Promise<T>,
-    earlier: number,
-    { settle = false, ...limits }: { settle?: boolean } & AttemptLimits = {},
-  ): Promise<T> {
-    const requestId = dependencies.requestId?.();
-    const sentMs = Date.now();
-    try {
-      return await call({
-        ...(!settle && { signal: cancellationSignal() }),
-        ...(requestId !== undefined && { requestId }),
-      });
-    } catch (error) {
-      if (error instanceof ProviderError) {
-        const made = { number: attemptNumber(earlier), elapsedMs: Date.now() - sentMs };
-        throw toApplicationFailure(error, made, limits);
-      }
-      throw error;
-    }
-  }
+  const attempt = providerAttempt(dependencies.requestId);
 
   return {
     /** The settings that a run of a link goes by, recorded so that a replay sees the same. */
@@ -290,11 +260,6 @@ export function createActivities(dependencies: ActivityDependencies) {
       await dependencies.postNotification(event, { signal: cancellationSignal() });
     },
   };
-}
-
-/** Of all attempts at a step, from 1: Temporal counts those of the running activity alone. */
-function attemptNumber(earlier: number): number {
-  return earlier + activityInfo().attempt;
 }
 
 export type Activities = ReturnType<typeof createActivities>;

@@ -1,32 +1,8 @@
 import { z } from 'zod';
 import { PROBLEMS, type ProblemCode } from '../../contract/failures';
-import {
-  accountChoiceSchema,
-  actionSchema,
-  chooseAccountSchema,
-  erasureSchema,
-  failureCodeSchema,
-  indexedLinkStateSchema,
-  jobResultSchema,
-  jobSchema,
-  jobStateSchema,
-  jobViewSchema,
-  linkErrorSchema,
-  linkStateSchema,
-  linkSummarySchema,
-  linkTokenSchema,
-  linkViewSchema,
-  linkWarningSchema,
-  notificationSchema,
-  startLinkByAccessTokenSchema,
-  startLinkByPublicTokenSchema,
-  startLinkSchema,
-  warningCodeSchema,
-} from '../../contract/schemas';
+import { notificationSchema } from '../../contract/schemas';
 import { isApiScope } from '../../contract/scopes';
-import { componentsOf, opened, refOf } from '../server/json-schema';
-import { statusSchema } from '../server/probe-status';
-import { inputErrorSchema, PROBLEM_MEDIA_TYPE, problemCodeSchema, problemSchema } from '../server/problems';
+import { PROBLEM_MEDIA_TYPE, problemSchema } from '../server/problems';
 import type { AnswerDoc, RouteDoc } from '../server/route';
 import {
   EXAMPLES,
@@ -35,61 +11,10 @@ import {
   PARAMETER_EXAMPLES,
   problemExample,
 } from './examples';
-import {
-  linkLanguageSchema,
-  linkListSchema,
-  linkTokenRequestSchema,
-  receivedSchema,
-  runJobRequestSchema,
-} from './schemas';
+import { namedRef, parameterSchemas, schemaComponents } from './openapi-schemas';
 
 /** Version of the HTTP contract, not of the package. */
 const API_VERSION = '1.0.0';
-
-/** Shared by requests and answers. */
-const ENUMS = {
-  Job: jobSchema,
-  JobState: jobStateSchema,
-  LinkState: linkStateSchema,
-  IndexedLinkState: indexedLinkStateSchema,
-  FailureCode: failureCodeSchema,
-  WarningCode: warningCodeSchema,
-  ProblemCode: problemCodeSchema,
-  Action: actionSchema,
-  LinkLanguage: linkLanguageSchema,
-} satisfies Readonly<Record<string, z.ZodType>>;
-
-/** An unknown field is refused. */
-const REQUESTS = {
-  StartLink: startLinkSchema,
-  StartLinkByPublicToken: startLinkByPublicTokenSchema,
-  StartLinkByAccessToken: startLinkByAccessTokenSchema,
-  RunJob: runJobRequestSchema,
-  ChooseAccount: chooseAccountSchema,
-  LinkTokenRequest: linkTokenRequestSchema,
-} satisfies Readonly<Record<string, z.ZodType>>;
-
-/** What we send. Documented as open, so that a client made today takes what is added tomorrow. */
-const ANSWERS = {
-  LinkView: linkViewSchema,
-  LinkList: linkListSchema,
-  LinkSummary: linkSummarySchema,
-  LinkError: linkErrorSchema,
-  LinkWarning: linkWarningSchema,
-  AccountChoice: accountChoiceSchema,
-  JobView: jobViewSchema,
-  JobResult: jobResultSchema,
-  LinkToken: linkTokenSchema,
-  Erasure: erasureSchema,
-  Notification: notificationSchema,
-  Received: receivedSchema,
-  // Not `Status`: generators of Python make one variable of it and of its field.
-  Health: statusSchema,
-  Problem: problemSchema,
-  InputError: inputErrorSchema,
-} satisfies Readonly<Record<string, z.ZodType>>;
-
-const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = { ...ENUMS, ...REQUESTS, ...ANSWERS };
 
 const KEY_SCHEME = 'apiKey';
 
@@ -121,7 +46,7 @@ export function openApiDocument(routes: readonly RouteDoc[]) {
     paths,
     webhooks: { notification: { post: notificationOperation() } },
     components: {
-      schemas: components(),
+      schemas: schemaComponents(),
       securitySchemes: {
         [KEY_SCHEME]: {
           type: 'http',
@@ -163,15 +88,6 @@ function notificationOperation() {
   };
 }
 
-function components() {
-  return Object.fromEntries(
-    Object.entries(componentsOf(NAMED_SCHEMAS)).map(([name, schema]) => [
-      name,
-      name in ANSWERS ? opened(schema) : schema,
-    ]),
-  );
-}
-
 function operationOf(route: RouteDoc) {
   return {
     operationId: route.operationId,
@@ -209,7 +125,7 @@ function headerParameters(headers: Readonly<Record<string, string>>) {
 
 function parametersOf(place: 'path' | 'query', schema: z.ZodObject | undefined) {
   if (schema === undefined) return [];
-  const { properties = {} } = componentsOf({ ...NAMED_SCHEMAS, Parameters: schema }).Parameters ?? {};
+  const properties = parameterSchemas(schema);
   return Object.entries(schema.shape).map(([name, field]) => {
     const { description, ...jsonSchema } = z.record(z.string(), z.unknown()).parse(properties[name]);
     const example = place === 'path' ? PARAMETER_EXAMPLES[name] : undefined;
@@ -316,10 +232,4 @@ function examplesOf(examples: NamedExamples | undefined) {
   return {
     examples: Object.fromEntries(Object.entries(examples).map(([name, value]) => [name, { value }])),
   };
-}
-
-function namedRef(schema: z.ZodType) {
-  const name = Object.keys(NAMED_SCHEMAS).find((key) => NAMED_SCHEMAS[key] === schema);
-  if (name === undefined) throw new Error('a schema of the HTTP API has no name in the OpenAPI document');
-  return { $ref: refOf(name) };
 }

@@ -9,29 +9,14 @@ import {
   SandboxItemFireWebhookRequestWebhookCodeEnum,
   WebhookType,
 } from 'plaid';
-import { isPassing } from '../../contract/failures';
 import { credentialHeader } from '../credential-header';
-import { startDeadline } from '../deadline';
 import { createCallHttp } from '../http-call';
-import { isRecord } from '../is-record';
-import { noAnswer } from '../no-answer';
 import { ProviderError } from '../provider-error';
-import { providerRequestId, requestIdHeader } from '../request-id';
-import { parseRetryAfterMs } from '../retry-after';
 import type { CallOptions, Plaid } from '../types';
-import { unwatched, type WatchRequest } from '../watch-requests';
-import {
-  accountsOf,
-  type Body,
-  exchangeOf,
-  itemOf,
-  linkTokenOf,
-  safeErrorCode,
-  textOf,
-  verificationKeyOf,
-} from './answers';
-import { classifyPlaidError } from './error-class';
-import { AnswerTooLarge, overHttp } from './over-http';
+import type { WatchRequest } from '../watch-requests';
+import { accountsOf, exchangeOf, itemOf, linkTokenOf, textOf, verificationKeyOf } from './answers';
+import { plaidCalls } from './call';
+import { overHttp } from './over-http';
 
 /** Plaid's only two environments (plaid.com/docs/api). Items never move between them. */
 export const PLAID_BASE_URLS = {
@@ -84,20 +69,6 @@ const SANDBOX_BANK = {
 /** Answers of these endpoints are a few kilobytes; one far larger does not come from Plaid. */
 const ANSWER_MAX_BYTES = 2_000_000;
 
-/** Documented as 15 letters and digits. A token would have hyphens in it, so none can pass for one. */
-const REQUEST_ID = /^[A-Za-z0-9]{1,20}$/;
-
-interface Answer {
-  status: number;
-  headers: unknown;
-  data: unknown;
-}
-
-interface SendOptions {
-  signal: AbortSignal;
-  headers: Record<string, string>;
-}
-
 /**
  * Plaid over its own client. A call makes one attempt within `timeoutMs` and throws {@link ProviderError}
  * alone, classified by `error_code`; when the caller's signal aborts it, the signal's reason is thrown as it
@@ -105,7 +76,7 @@ interface SendOptions {
  * bank tokens elsewhere.
  */
 export function createPlaid(settings: PlaidSettings): Plaid {
-  const { timeoutMs = 15_000, processorPermissions, link = {}, watch = unwatched } = settings;
+  const { processorPermissions, link = {} } = settings;
   const { daysRequested = DEFAULT_DAYS_REQUESTED } = link;
   const countryCodes = (link.countryCodes ?? ['US']).map(countryCode);
   const api = new PlaidApi(
@@ -121,41 +92,7 @@ export function createPlaid(settings: PlaidSettings): Plaid {
     undefined,
     overHttp(createCallHttp(settings.connectTimeoutMs), ANSWER_MAX_BYTES),
   );
-
-  function call<T>(
-    path: string,
-    options: CallOptions | undefined,
-    send: (sendOptions: SendOptions) => Promise<Answer>,
-    read: (body: Body) => T | undefined,
-  ): Promise<T> {
-    const operation = `POST ${path}`;
-    return watch({ provider: 'plaid', operation }, () => attempt(operation, options, send, read));
-  }
-
-  async function attempt<T>(
-    operation: string,
-    options: CallOptions | undefined,
-    send: (sendOptions: SendOptions) => Promise<Answer>,
-    read: (body: Body) => T | undefined,
-  ): Promise<T> {
-    const deadline = startDeadline(timeoutMs, options?.signal);
-    let answer: Answer;
-    try {
-      answer = await send({ signal: deadline.signal, headers: requestIdHeader(options) });
-    } catch (error) {
-      throw error instanceof AnswerTooLarge
-        ? unreadable(operation, 'TOO_LARGE', undefined, undefined)
-        : noAnswer({ provider: 'plaid', operation }, deadline, error);
-    } finally {
-      deadline.end();
-    }
-    const { status, headers, data } = answer;
-    if (status < 200 || status > 299) throw refused(operation, status, headers, data);
-    if (!isRecord(data)) throw unreadable(operation, 'NOT_JSON', status, undefined);
-    const value = read(data);
-    if (value === undefined) throw unreadable(operation, 'UNEXPECTED_BODY', status, data.request_id);
-    return value;
-  }
+  const call = plaidCalls(settings);
 
   const createLinkToken = (request: LinkTokenCreateRequest, options: CallOptions | undefined) =>
     call('/link/token/create', options, (send) => api.linkTokenCreate(request, send), linkTokenOf);
@@ -324,45 +261,4 @@ function countryCode(code: string): CountryCode {
   const country = COUNTRIES.find((known) => known === code);
   if (country === undefined) throw new Error(`Plaid does not know the country ${code}`);
   return country;
-}
-
-/** An answer other than 2xx, Plaid's error object or a gateway's page, cut down to what is safe to keep. */
-function refused(operation: string, status: number, headers: unknown, data: unknown): ProviderError {
-  const body = isRecord(data) ? data : {};
-  const errorCode = safeErrorCode(body.error_code);
-  const errorType = textOf(body.error_type);
-  const retryAfter = isRecord(headers) ? textOf(headers['retry-after']) : undefined;
-  const retryAfterMs =
-    status === 429 || status === 503 ? parseRetryAfterMs(retryAfter, Date.now()) : undefined;
-  const failureClass = classifyPlaidError({ status, errorCode, errorType, operation });
-  const foreign = !isPassing(failureClass) && errorCode === undefined && errorType === undefined;
-  return new ProviderError({
-    provider: 'plaid',
-    operation,
-    failureClass,
-    code: errorCode ?? `HTTP_${status}`,
-    status,
-    ...providerRequestId(body.request_id, REQUEST_ID),
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-    ambiguous: status >= 500 || status === 408 || status === 425 || foreign,
-    ...(foreign && { foreign }),
-  });
-}
-
-/** An answer that is no proper one: the call may well have taken effect, and asking again may tell. */
-function unreadable(
-  operation: string,
-  code: 'NOT_JSON' | 'UNEXPECTED_BODY' | 'TOO_LARGE',
-  status: number | undefined,
-  requestId: unknown,
-): ProviderError {
-  return new ProviderError({
-    provider: 'plaid',
-    operation,
-    failureClass: 'transient',
-    code,
-    ...(status !== undefined && { status }),
-    ...providerRequestId(requestId, REQUEST_ID),
-    ambiguous: true,
-  });
 }

@@ -1,30 +1,24 @@
-import type { z } from 'zod';
 import { PLAID_PROCESSOR } from '../../contract/names';
-import { type Answer, jsonAnswer } from '../server/answer';
-import type { IdGenerator } from '../server/ids';
 import type { Ledger } from '../server/ledger';
-import type { Operation, SimulatedRequest, SimulatorServer } from '../server/simulator-server';
+import type { SimulatorServer } from '../server/simulator-server';
 import { accountBody } from './accounts';
-import { PlaidRefusal, plaidErrorAnswer, plaidErrorFields } from './errors';
-import { itemBody, type PlaidEffect, type PlaidItems, type SimulatedItem } from './items';
-import { type FireWebhookCode, PLAID_REQUESTS, parsePlaidRequest } from './requests';
+import { type EndpointOptions, plaidEndpoints } from './endpoint';
+import { PlaidRefusal, plaidErrorFields } from './errors';
+import { itemBody, type SimulatedItem } from './item';
+import type { PlaidEffect } from './items';
+import { type FireWebhookCode, PLAID_REQUESTS } from './requests';
 import type { WebhookKeys } from './signing';
 
-const API_VERSION = '2020-09-14';
 const MINUTE_MS = 60_000;
 const LINK_TOKEN_LIFE_MS = 4 * 60 * MINUTE_MS;
 const UPDATE_LINK_TOKEN_LIFE_MS = 30 * MINUTE_MS;
 
-export interface PlaidEndpointsOptions {
-  clientId: string;
-  secret: string;
+export interface PlaidEndpointsOptions extends EndpointOptions {
   environment: 'sandbox' | 'production';
-  ids: IdGenerator;
   now: () => number;
   /** URIs that a Link token may name; undefined lets all pass. */
   redirectUris: readonly string[] | undefined;
   ledger: Ledger<PlaidEffect>;
-  items: PlaidItems;
   keys: WebhookKeys;
   /** Tells the user of a token made by `/sandbox/public_token/create`, which names none. */
   userOfWebhookUrl: (url: string) => string | undefined;
@@ -34,27 +28,10 @@ export interface PlaidEndpointsOptions {
   onFireWebhook(item: SimulatedItem, code: FireWebhookCode): void;
 }
 
-type Body = Record<string, unknown>;
-
 /** Plaid's endpoints, with the checks in Plaid's order: credentials, fields, tokens. */
 export function registerPlaidEndpoints(server: SimulatorServer, options: PlaidEndpointsOptions): void {
   const { ids, now, ledger, items, keys, environment } = options;
-
-  function endpoint<Schema extends z.ZodType>(
-    path: string,
-    schema: Schema,
-    act: (input: z.output<Schema>) => Body | { body: Body; onLost: () => void },
-  ): void {
-    server.operation('POST', path, {
-      name: path,
-      userOf: (request) => userOf(items, request),
-      handle: (request) =>
-        answered(ids, () => {
-          authenticate(options, request);
-          return act(parsePlaidRequest(schema, bodyOf(request)));
-        }),
-    });
-  }
+  const endpoint = plaidEndpoints(server, options);
 
   endpoint('/link/token/create', PLAID_REQUESTS.linkTokenCreate, (input) => {
     if (input.user === undefined && input.user_id === undefined) {
@@ -211,77 +188,6 @@ export function registerPlaidEndpoints(server: SimulatorServer, options: PlaidEn
     options.onFireWebhook(items.byAccessToken(input.access_token), input.webhook_code);
     return { webhook_fired: true };
   });
-}
-
-/** Plaid's answer to any other method or path. */
-export function unknownPlaidRoute(ids: IdGenerator): Operation {
-  return {
-    name: 'unknown',
-    userOf: () => undefined,
-    handle: () => plaidErrorAnswer('NOT_FOUND', ids.plaidRequestId(), 'no such endpoint'),
-  };
-}
-
-function answered(ids: IdGenerator, act: () => Body | { body: Body; onLost: () => void }): Answer {
-  const requestId = ids.plaidRequestId();
-  try {
-    const made = act();
-    if (isLossy(made)) {
-      return { ...jsonAnswer(200, { ...made.body, request_id: requestId }), onLost: made.onLost };
-    }
-    return jsonAnswer(200, { ...made, request_id: requestId });
-  } catch (error) {
-    if (error instanceof PlaidRefusal) return plaidErrorAnswer(error.code, requestId, error.message);
-    throw error;
-  }
-}
-
-function isLossy(made: object): made is { body: Body; onLost: () => void } {
-  return 'onLost' in made;
-}
-
-function authenticate(options: PlaidEndpointsOptions, request: SimulatedRequest): void {
-  const version = request.headers['plaid-version'];
-  if (version !== undefined && version !== API_VERSION) {
-    throw new PlaidRefusal('INCOMPATIBLE_API_VERSION', `the version has to be ${API_VERSION}`);
-  }
-  const body = bodyOf(request);
-  const clientId = request.headers['plaid-client-id'] ?? Reflect.get(body, 'client_id');
-  const secret = request.headers['plaid-secret'] ?? Reflect.get(body, 'secret');
-  if (clientId === undefined || secret === undefined) {
-    throw new PlaidRefusal('MISSING_FIELDS', 'required field absent: client_id or secret');
-  }
-  if (clientId !== options.clientId || secret !== options.secret) {
-    throw new PlaidRefusal('INVALID_API_KEYS', 'client_id and secret do not match');
-  }
-}
-
-function bodyOf(request: SimulatedRequest): object {
-  const { body } = request;
-  if (body.kind === 'unsupported') {
-    throw new PlaidRefusal('INVALID_HEADERS', 'Content-Type has to be application/json');
-  }
-  if (body.kind !== 'json' || typeof body.value !== 'object' || body.value === null) {
-    throw new PlaidRefusal('INVALID_BODY', 'the body has to be a JSON object');
-  }
-  return body.value;
-}
-
-function userOf(items: PlaidItems, request: SimulatedRequest): string | undefined {
-  if (request.body.kind !== 'json') return undefined;
-  const { value } = request.body;
-  if (typeof value !== 'object' || value === null) return undefined;
-  if ('user' in value && typeof value.user === 'object' && value.user !== null) {
-    const id: unknown = Reflect.get(value.user, 'client_user_id');
-    if (typeof id === 'string') return id;
-  }
-  if ('access_token' in value && typeof value.access_token === 'string') {
-    return items.userOfAccessToken(value.access_token);
-  }
-  if ('public_token' in value && typeof value.public_token === 'string') {
-    return items.userOfPublicToken(value.public_token);
-  }
-  return undefined;
 }
 
 /** Errors of an Item that a call for its data runs into; `/item/get` shows them in a 200 instead. */

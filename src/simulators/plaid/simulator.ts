@@ -6,17 +6,11 @@ import { createSimulatorServer } from '../server/simulator-server';
 import { WebhookDelivery } from '../server/webhook-delivery';
 import { type AccountSpec, makeAccounts, type SimulatedAccount } from './accounts';
 import { plaidCommands } from './commands';
-import { registerPlaidEndpoints, unknownPlaidRoute } from './endpoints';
+import { unknownPlaidRoute } from './endpoint';
+import { registerPlaidEndpoints } from './endpoints';
 import { isPlaidErrorCode, type PlaidErrorCode, plaidErrorAnswer } from './errors';
-import {
-  liveTokens,
-  type NewItem,
-  type PlaidEffect,
-  PlaidItems,
-  type PlaidLeftovers,
-  type PlaidState,
-  type SimulatedItem,
-} from './items';
+import { liveTokens, type SimulatedItem } from './item';
+import { type NewItem, type PlaidEffect, PlaidItems, type PlaidLeftovers, type PlaidState } from './items';
 import { WebhookKeys } from './signing';
 import {
   firedWebhook,

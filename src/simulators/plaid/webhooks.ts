@@ -1,7 +1,8 @@
 import type { Ledger } from '../server/ledger';
 import type { WebhookAnswer, WebhookDelivery } from '../server/webhook-delivery';
 import { PlaidRefusal, plaidErrorFields } from './errors';
-import type { PlaidEffect, SimulatedItem } from './items';
+import type { SimulatedItem } from './item';
+import type { PlaidEffect } from './items';
 import type { FireWebhookCode } from './requests';
 import type { WebhookKeys } from './signing';
 
