@@ -6,16 +6,16 @@ import type { LinkFacts } from './facts';
 import { stateOf } from './link-view';
 
 /** Without the run, which is not known here. */
-export type News = Omit<NotificationEvent, 'id' | 'data'> & {
+export type LinkNotification = Omit<NotificationEvent, 'id' | 'data'> & {
   data: Omit<NotificationEvent['data'], 'runId'>;
 };
 
 /** What a change of a link is to its caller: most are none. */
-export function newsOf(before: LinkFacts, after: LinkFacts): News[] {
-  const news: News[] = [];
+export function notificationsOf(before: LinkFacts, after: LinkFacts): LinkNotification[] {
+  const notifications: LinkNotification[] = [];
   const { userId, updatedAt: timestamp, attention, warning, failure } = after;
-  const add = (type: NotificationType, data: Omit<News['data'], 'userId'>) =>
-    news.push({ type, timestamp, data: { userId, ...data } });
+  const add = (type: NotificationType, data: Omit<LinkNotification['data'], 'userId'>) =>
+    notifications.push({ type, timestamp, data: { userId, ...data } });
   for (const job of JOBS) {
     const was = before.jobs[job];
     const now = after.jobs[job];
@@ -36,5 +36,5 @@ export function newsOf(before: LinkFacts, after: LinkFacts): News[] {
     if (state === 'failed') add('link.failed', { state: 'failed', ...(failure && { code: failure.code }) });
     else add('link.unlinked', { state: 'unlinked' });
   }
-  return news;
+  return notifications;
 }

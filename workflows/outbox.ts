@@ -3,7 +3,7 @@ import { NOTIFICATION_WORKFLOW_TYPE } from '../src/contract/names';
 import type { NotificationEvent } from '../src/contract/notifications';
 import type { LinkSettings } from '../src/contract/workflow';
 import type { LinkFacts } from './facts';
-import { newsOf } from './notifications-of';
+import { notificationsOf } from './notifications-of';
 
 /** The link whose caller is notified, where its settings say so. */
 interface Owner {
@@ -27,7 +27,7 @@ export class Outbox {
     if (this.link.settings?.notify === false) return;
     const isSending = !this.isEmpty;
     const { runId } = workflowInfo();
-    for (const { type, timestamp, data } of newsOf(before, after)) {
+    for (const { type, timestamp, data } of notificationsOf(before, after)) {
       const { userId, ...rest } = data;
       this.events.push({ id: `msg_${uuid4()}`, type, timestamp, data: { userId, runId, ...rest } });
     }

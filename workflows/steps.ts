@@ -81,12 +81,12 @@ async function perform<S extends Step>(
 ): Promise<Answer<S>> {
   const subject = subjectOf(request);
   const name = subject === undefined ? step : `${step} ${subject}`;
-  const limit = new TimeLimit(budget);
+  const deadline = new StepDeadline(budget);
   let shown: FailureCode | undefined;
   let attempts = 0;
   try {
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
-      const activity = proxyActivities<Activities>(optionsOf(budget, limit.leftMs, shown, subject))[step];
+      const activity = proxyActivities<Activities>(optionsOf(budget, deadline.leftMs, shown, subject))[step];
       try {
         return await call<S>(activity, attempts === 0 ? request : [...request, attempts]);
       } catch (error) {
@@ -96,10 +96,10 @@ async function perform<S extends Step>(
         shown = failure.code;
         observer?.stalled(name, failure);
         if (failure.code === 'configuration_error')
-          limit.waitForOperator(await observer?.configurationWaitMs());
-        else limit.goOn();
+          deadline.waitForOperator(await observer?.configurationWaitMs());
+        else deadline.goOn();
         const delayMs = Math.max(failure.details?.retryDelayMs ?? 0, pauseMs);
-        if (delayMs >= limit.leftMs) throw error;
+        if (delayMs >= deadline.leftMs) throw error;
         const summary = `${name} again`;
         await (observer?.pause(delayMs, summary) ?? sleep(delayMs, { summary }));
       }
@@ -110,7 +110,7 @@ async function perform<S extends Step>(
 }
 
 /** Until when a step may be tried. While it waits for an operator, its own time stands still. */
-class TimeLimit {
+class StepDeadline {
   private endMs: number;
   private waiting: { sinceMs: number; endMs: number } | undefined;
 

@@ -69,7 +69,7 @@ function apply(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {
       const known: JobFacts = link.jobs[event.job] ?? { state: 'completed', run: 1 };
       const job = without(known, 'reason');
       const { via, sha256, eventTime } = event;
-      // An old event that brings the same again is no news.
+      // An old event that brings the same again changes nothing.
       const isOld = eventTime !== undefined && Date.parse(eventTime) <= Date.parse(job.completedAt ?? '');
       if (job.state === 'completed' && job.sha256 === sha256 && isOld) return link;
       return withJob(link, event.job, { ...job, state: 'completed', completedAt: at, via, sha256 });

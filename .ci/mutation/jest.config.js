@@ -6,7 +6,7 @@ module.exports = {
   globalTeardown: undefined,
   maxWorkers: 1,
   testMatch: [
-    '**/unit/{attention-facts,job-changes,link-state,link-view,news,next-step,operator-view,poll-schedule,step-failure,transition}.test.ts',
+    '**/unit/{attention-facts,job-changes,link-state,link-view,next-step,notifications-of,operator-view,poll-schedule,step-failure,transition}.test.ts',
     '**/unit/{contract,plaid-error-class,provider-error,retry-after,safe-error}.test.ts',
     '**/unit/{atomic-signature,plaid-signature,webhook-events}.test.ts',
   ],

@@ -1,4 +1,4 @@
-/** A worker that has a link not in its cache is asked about it while news of it come in. */
+/** A worker that has a link not in its cache is asked about it while events of it come in. */
 import { QueryNotRegisteredError } from '@temporalio/client';
 import { QUERIES } from '../../src/contract/names';
 import { EMPLOYER, settled, viewWhen, webhook } from '../support/link-calls';
@@ -11,7 +11,7 @@ jest.setTimeout(180_000);
 
 const world = useWorld();
 
-it('refuses a query that meets news before the task that brings it, and the link goes on', async () => {
+it('refuses a query that meets events before the task that brings them, and the link goes on', async () => {
   const handles = await Promise.all(
     Array.from({ length: LINKS }, async () => {
       const { handle } = await world.start();

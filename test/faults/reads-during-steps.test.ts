@@ -44,7 +44,7 @@ async function liveAndBeRead(): Promise<Handle> {
 }
 
 /**
- * Of a run that closes, the SDK drops the queries that it has not come to, one that met news of its run is refused
+ * Of a run that closes, the SDK drops the queries that it has not come to, one that met new events of its run is refused
  * (`workflows/sdk/early-events.ts`), and the server takes only so many at once: they are answered when asked again.
  */
 function mayBeAskedAgain(error: unknown): void {

@@ -27,7 +27,7 @@ export const getLink = (handle: Handle): Promise<LinkView> =>
     'the LinkView',
     asked(() => handle.query<LinkView>(QUERIES.getLink)),
   );
-/** A query that met news of the link is refused once (`workflows/sdk/early-events.ts`). */
+/** A query that met new events of the link is refused once (`workflows/sdk/early-events.ts`). */
 async function asked<T>(query: () => Promise<T>): Promise<T> {
   try {
     return await query();

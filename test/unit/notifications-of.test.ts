@@ -1,5 +1,5 @@
 import { type LinkEvent, type LinkFacts, newLink } from '../../workflows/facts';
-import { newsOf } from '../../workflows/notifications-of';
+import { notificationsOf } from '../../workflows/notifications-of';
 import { transition } from '../../workflows/transition';
 
 const JOB = 'employer-classification';
@@ -25,15 +25,15 @@ const completed = (sha256: string): LinkEvent => ({
 const warned: LinkEvent = { type: 'warned', warning: { code: 'pending_disconnect' } };
 const withdrawn: LinkEvent = { type: 'attention_needed', code: 'access_revoked' };
 
-/** A link with one job to which this has happened, and the news of the last event. */
-function newsAfter(...events: LinkEvent[]) {
+/** A link with one job to which this has happened, and the notifications of the last event. */
+function notificationsAfter(...events: LinkEvent[]) {
   let before: LinkFacts = newLink({ userId: 'user-1', jobs: [JOB] }, NOW);
   let after = before;
   for (const event of events) {
     before = after;
     after = transition(before, event, NOW);
   }
-  return newsOf(before, after);
+  return notificationsOf(before, after);
 }
 
 it.each<[what: string, happened: LinkEvent[], type: string, data: object]>([
@@ -95,7 +95,9 @@ it.each<[what: string, happened: LinkEvent[], type: string, data: object]>([
     { state: 'failed', code: 'relink_required' },
   ],
 ])('tells of %s', (_what, happened, type, data) => {
-  expect(newsAfter(...happened)).toEqual([{ type, timestamp: NOW, data: { userId: 'user-1', ...data } }]);
+  expect(notificationsAfter(...happened)).toEqual([
+    { type, timestamp: NOW, data: { userId: 'user-1', ...data } },
+  ]);
 });
 
 it.each<[what: string, happened: LinkEvent[]]>([
@@ -107,15 +109,15 @@ it.each<[what: string, happened: LinkEvent[]]>([
   ['a warning that is sent again', [...registered, warned, warned]],
   ['a cleanup that begins, with every job done', [...registered, completed('a'), { type: 'ending' }]],
 ])('says nothing of %s', (_what, happened) => {
-  expect(newsAfter(...happened)).toEqual([]);
+  expect(notificationsAfter(...happened)).toEqual([]);
 });
 
 it('tells of the end once, and of a job that is new, also where no reason is known', () => {
   const begun = newLink({ userId: 'user-1', jobs: [] }, NOW);
   const failed: LinkFacts = { ...begun, ending: 'failed', jobs: { [JOB]: { state: 'failed', run: 1 } } };
-  expect(newsOf(begun, failed)).toEqual([
+  expect(notificationsOf(begun, failed)).toEqual([
     { type: 'job.failed', timestamp: NOW, data: { userId: 'user-1', job: JOB, state: 'failed' } },
     { type: 'link.failed', timestamp: NOW, data: { userId: 'user-1', state: 'failed' } },
   ]);
-  expect(newsOf(failed, { ...failed, updatedAt: '2026-11-24T09:00:00.000Z' })).toEqual([]);
+  expect(notificationsOf(failed, { ...failed, updatedAt: '2026-11-24T09:00:00.000Z' })).toEqual([]);
 });
