@@ -62,7 +62,7 @@ function rowOf(info: temporal.api.workflow.v1.IWorkflowExecutionInfo): IndexRow[
 
 export async function summaryOf(client: WorkflowClient, row: IndexRow): Promise<LinkSummary> {
   const { userId, runId, startedAt, closedAt } = row;
-  const { state, errorCode, since } = standingOf(row);
+  const { state, errorCode, since } = statusOf(row);
   const stateSince = since ?? closedAt ?? startedAt;
   const itemId = attributeOf(row, SEARCH_ATTRIBUTES.plaidItemId);
   return {
@@ -79,7 +79,7 @@ export async function summaryOf(client: WorkflowClient, row: IndexRow): Promise<
 }
 
 /** What the run noted of itself. One that was ended from outside could not, and has failed. */
-function standingOf(row: IndexRow): { state: IndexedLinkState; errorCode?: FailureCode; since?: Date } {
+function statusOf(row: IndexRow): { state: IndexedLinkState; errorCode?: FailureCode; since?: Date } {
   const noted = attributeOf(row, SEARCH_ATTRIBUTES.linkState);
   const state = INDEXED_LINK_STATES.find((known) => known === noted) ?? 'waiting';
   if (!row.open && !isFinal(state) && !row.endedWell) return { state: 'failed', errorCode: 'internal_error' };

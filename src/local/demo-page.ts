@@ -6,7 +6,7 @@ import { userIdSchema } from '../contract/schemas';
 import { HttpProblem } from '../http/server/problems';
 import { StartError } from '../process/start-error';
 import type { Secret } from '../system/secret';
-import type { Happenings } from './happenings';
+import type { DemoEvents } from './demo-events';
 import type { LocalProviders } from './providers';
 import { simulate, simulationSchema } from './simulate';
 import { SIMULATED_BANKS, simulatedLink, simulatedLinkSchema } from './simulated-link';
@@ -21,11 +21,11 @@ const FOLDER = path.join(__dirname, 'demo-page');
 const PLAID_SCRIPT = 'https://cdn.plaid.com/link/v2/stable/link-initialize.js';
 const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
 
-const happeningsQuerySchema = z.object({ userId: userIdSchema, after: z.coerce.number().int().default(0) });
+const eventsQuerySchema = z.object({ userId: userIdSchema, after: z.coerce.number().int().default(0) });
 
 export interface DemoPageOptions {
   providers: LocalProviders;
-  happenings: Happenings;
+  events: DemoEvents;
   /** With which the page's backend calls the API; the browser never gets it. */
   apiKey: Secret;
   publicUrl: string;
@@ -38,7 +38,7 @@ export interface DemoPageOptions {
  * API for the page. It answers this machine alone, whatever proxies stand before it.
  */
 export function addDemoPage(app: FastifyInstance, options: DemoPageOptions): void {
-  const { providers, happenings, apiKey, publicUrl, workflowsUrl } = options;
+  const { providers, events, apiKey, publicUrl, workflowsUrl } = options;
   const { plaidSimulator, atomicSimulator } = providers;
 
   app.register(async (demo) => {
@@ -65,8 +65,8 @@ export function addDemoPage(app: FastifyInstance, options: DemoPageOptions): voi
       ...(workflowsUrl !== undefined && { workflowsUrl }),
     }));
     demo.get(`${DEMO_URL}/happenings`, async (request) => {
-      const { userId, after } = checked(happeningsQuerySchema, request.query);
-      return { happenings: happenings.of(userId, after) };
+      const { userId, after } = checked(eventsQuerySchema, request.query);
+      return { happenings: events.of(userId, after) };
     });
     demo.post(`${DEMO_URL}/simulated-link`, async (request) => {
       if (!plaidSimulator) throw new HttpProblem('not_found');
@@ -100,7 +100,7 @@ export function addDemoPage(app: FastifyInstance, options: DemoPageOptions): voi
         });
         if (request.method !== 'GET') {
           const userId = userOfCall(request);
-          happenings.add({
+          events.add({
             who: 'to us',
             what: `${request.method} ${url.split('?')[0]}`,
             note: String(answer.statusCode),
@@ -119,7 +119,7 @@ export function addDemoPage(app: FastifyInstance, options: DemoPageOptions): voi
     if (!request.url.startsWith('/webhooks/')) return;
     const taken = reply.statusCode === 200;
     const userId = userOfWebhook(request);
-    happenings.add({
+    events.add({
       who: 'to us',
       what: `POST ${request.url.split('/').slice(0, 3).join('/')}`,
       note: taken ? `${reply.statusCode}: look again` : String(reply.statusCode),

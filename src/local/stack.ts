@@ -25,8 +25,8 @@ import { connectWhenReady } from '../worker/connect-when-ready';
 import { measureSteps } from '../worker/metrics';
 import { installRuntime } from '../worker/sdk-runtime';
 import { loadWorkflows, startWorker } from '../worker/start-worker';
+import { DemoEvents } from './demo-events';
 import { addDemoPage } from './demo-page';
-import { Happenings } from './happenings';
 import { type LocalProviders, startLocalProviders } from './providers';
 import { startLocalTemporal } from './temporal';
 import { watchCalls } from './watch-calls';
@@ -144,12 +144,12 @@ async function start(
     stateFile: options.simulatorStateFile,
   });
   undo.push(providers.close);
-  const happenings = options.demoPage ? new Happenings() : undefined;
-  const plaid = happenings
-    ? watchCalls(plaidOf(providers.plaid, watched), (call) => happenings.add({ who: 'to Plaid', ...call }))
+  const events = options.demoPage ? new DemoEvents() : undefined;
+  const plaid = events
+    ? watchCalls(plaidOf(providers.plaid, watched), (call) => events.add({ who: 'to Plaid', ...call }))
     : plaidOf(providers.plaid, watched);
-  const atomic = happenings
-    ? watchCalls(atomicOf(providers.atomic, watched), (call) => happenings.add({ who: 'to Atomic', ...call }))
+  const atomic = events
+    ? watchCalls(atomicOf(providers.atomic, watched), (call) => events.add({ who: 'to Atomic', ...call }))
     : atomicOf(providers.atomic, watched);
   const worker = await startWorker({
     connection,
@@ -192,11 +192,11 @@ async function start(
     logger,
     audit,
     eagerStart: true,
-    ...(happenings && {
+    ...(events && {
       extend: (app) =>
         addDemoPage(app, {
           providers,
-          happenings,
+          events,
           apiKey,
           publicUrl,
           workflowsUrl: temporal.uiUrl && `${temporal.uiUrl}/namespaces/${namespace}/workflows`,

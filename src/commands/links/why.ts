@@ -2,7 +2,7 @@ import { workflowIdOf } from '../../contract/names';
 import { diagnose } from '../../operator/links/diagnosis';
 import { type LinkFacts, readFacts } from '../../operator/links/link-facts';
 import type { LinkRow } from '../../operator/links/link-row';
-import { type Happening, readStory, shortened } from '../../operator/links/story';
+import { readStory, type StoryLine, shortened } from '../../operator/links/story';
 import { diagnosisContext } from '../../operator/links/stuck-links';
 import { StartError } from '../../process/start-error';
 import type { LinksArguments } from './arguments';
@@ -64,7 +64,7 @@ function atRest({ userId, state, stateSince, status, errorCode }: LinkFacts): Pr
   return { ...present, state, cause: `The link waits for its user${reason}.`, move: 'user' };
 }
 
-function print({ userId, state, since, cause, move, command }: Present, story: readonly Happening[]): void {
+function print({ userId, state, since, cause, move, command }: Present, story: readonly StoryLine[]): void {
   say(`${userId}: ${state} since ${since.slice(0, 19)}Z`);
   for (const { at, what } of story) {
     const [line = '', ...rest] = wrapped(what, '  ');

@@ -7,7 +7,7 @@ import type { PayloadReader } from './payload-reader';
 import { type ReadFailure, readFailure } from './read-failure';
 import { indexedTexts, isoOf, millisecondsOf } from './temporal-values';
 
-export interface Happening {
+export interface StoryLine {
   /** ISO 8601. */
   at: string;
   what: string;
@@ -19,23 +19,23 @@ type Failure = temporal.api.failure.v1.IFailure;
 export async function readStory(
   reader: FactsReader,
   execution: { workflowId: string; runId?: string },
-): Promise<Happening[]> {
-  const teller = new Teller(reader.read);
-  const story: Happening[] = [];
+): Promise<StoryLine[]> {
+  const describer = new EventDescriber(reader.read);
+  const story: StoryLine[] = [];
   for await (const event of historyEvents(reader, execution)) {
-    const what = await teller.tell(event);
+    const what = await describer.describe(event);
     if (what !== undefined) story.push({ at: isoOf(millisecondsOf(event.eventTime) ?? 0), what });
   }
   return story;
 }
 
 /** The story in at most `lines`: the same thing many times is one, and the middle of a long one is left out. */
-export function shortened(story: readonly Happening[], lines: number): Happening[] {
-  const merged: (Happening & { times: number })[] = [];
-  for (const happening of story) {
+export function shortened(story: readonly StoryLine[], lines: number): StoryLine[] {
+  const merged: (StoryLine & { times: number })[] = [];
+  for (const line of story) {
     const last = merged.at(-1);
-    if (last?.what === happening.what) merged[merged.length - 1] = { ...happening, times: last.times + 1 };
-    else merged.push({ ...happening, times: 1 });
+    if (last?.what === line.what) merged[merged.length - 1] = { ...line, times: last.times + 1 };
+    else merged.push({ ...line, times: 1 });
   }
   const told = merged.map(({ at, what, times }) => ({
     at,
@@ -48,7 +48,7 @@ export function shortened(story: readonly Happening[], lines: number): Happening
   return [...first, { at: last[0]?.at ?? '', what: `(${left} more before this)` }, ...last];
 }
 
-class Teller {
+class EventDescriber {
   readonly #read: PayloadReader;
   /** Names of activities, by the event that scheduled them. */
   readonly #names = new Map<string, string>();
@@ -57,7 +57,7 @@ class Teller {
     this.#read = read;
   }
 
-  async tell(event: HistoryEvent): Promise<string | undefined> {
+  async describe(event: HistoryEvent): Promise<string | undefined> {
     const started = event.workflowExecutionStartedEventAttributes;
     if (started)
       return started.continuedExecutionRunId ? 'goes on from the run before' : 'the link is started';

@@ -47,7 +47,7 @@ export interface FaultHandle {
   remove(): void;
 }
 
-export interface StruckFault {
+export interface InjectedFault {
   kind: FaultKind;
   /** As the ledger shows it. */
   label: string;
@@ -119,7 +119,7 @@ export class Faults {
   }
 
   /** Takes the fault that strikes this request, if any. */
-  take(request: { operation: string; path: string; userId?: string }): StruckFault | undefined {
+  take(request: { operation: string; path: string; userId?: string }): InjectedFault | undefined {
     const rule = this.#rules.find(
       ({ fault }) =>
         (fault.operation === undefined || fault.operation === request.operation) &&

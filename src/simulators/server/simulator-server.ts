@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Answer, jsonAnswer } from './answer';
-import { Faults, type StruckFault } from './faults';
+import { Faults, type InjectedFault } from './faults';
 import type { Ledger } from './ledger';
 import { Schedule } from './schedule';
 
@@ -51,7 +51,7 @@ export interface SimulatorServer {
   close(): Promise<void>;
 }
 
-type Strike = { kind: 'pass' } | { kind: 'answer'; answer: Answer } | { kind: 'gone' };
+type FaultOutcome = { kind: 'pass' } | { kind: 'answer'; answer: Answer } | { kind: 'gone' };
 
 /** The HTTP server under a simulator: records each request in the ledger and injects the faults asked for. */
 export function createSimulatorServer<Name extends string>(
@@ -83,7 +83,7 @@ export function createSimulatorServer<Name extends string>(
     });
   }
 
-  async function strike(fault: StruckFault, reply: FastifyReply, usual?: Answer): Promise<Strike> {
+  async function inject(fault: InjectedFault, reply: FastifyReply, usual?: Answer): Promise<FaultOutcome> {
     const { kind } = fault;
     if (kind === 'reset-before' || kind === 'reset-after') {
       reply.hijack();
@@ -155,7 +155,7 @@ export function createSimulatorServer<Name extends string>(
 
     let answer: Answer | undefined;
     if (fault?.when === 'before') {
-      const outcome = await strike(fault, reply);
+      const outcome = await inject(fault, reply);
       if (outcome.kind === 'gone') return reply;
       if (outcome.kind === 'answer') answer = outcome.answer;
     }
@@ -164,7 +164,7 @@ export function createSimulatorServer<Name extends string>(
       usual = await handled(operation, request);
       answer = usual;
       if (fault?.when === 'after') {
-        const outcome = await strike(fault, reply, usual);
+        const outcome = await inject(fault, reply, usual);
         if (outcome.kind === 'gone') return reply;
         if (outcome.kind === 'answer') {
           usual.onLost?.();
