@@ -1,6 +1,6 @@
 /** Changes of what a link waits for its user for, and of what it warns of. */
 import type { FailureCode } from '../src/contract/failures';
-import type { LinkFacts } from './facts';
+import { type LinkFacts, without } from './facts';
 
 /** The link waits for its user, since now or since it began to. */
 export function waiting(link: LinkFacts, attention: FailureCode, at: string): LinkFacts {
@@ -10,7 +10,7 @@ export function waiting(link: LinkFacts, attention: FailureCode, at: string): Li
 /** The link waits for its user no longer. */
 export function attended(link: LinkFacts): LinkFacts {
   const { attention: _, attentionSince: _since, lacksConsent: _consent, choices: _choices, ...rest } = link;
-  return rest;
+  return without(rest, 'looksMs');
 }
 
 export function withoutWarning(link: LinkFacts): LinkFacts {

@@ -64,6 +64,8 @@ export interface LinkFacts {
   attention?: FailureCode;
   /** When the link began to wait for its user, in workflow time. */
   attentionSince?: string;
+  /** How far the looks at the Item had come when a run stopped waiting for the user, in milliseconds since then. */
+  looksMs?: number;
   /** The user has not consented to what Atomic reads. */
   lacksConsent?: true;
   /** What the user can choose from, while the account is unclear. */
@@ -117,6 +119,8 @@ export type LinkEvent =
   | { type: 'resumed'; step: string }
   | { type: 'look_wanted'; repairClaimed?: true }
   | { type: 'looked' }
+  /** The run makes way for the next one while it waits for the user. */
+  | { type: 'looks_interrupted'; looksMs: number }
   | { type: 'attention_needed'; code: FailureCode; lacksConsent?: true }
   | { type: 'account_unclear'; code: AccountProblem; choices: AccountChoice[] }
   /** The user has chosen one of the choices. */

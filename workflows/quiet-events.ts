@@ -9,6 +9,7 @@ const QUIET: readonly LinkEvent['type'][] = [
   'look_wanted',
   'warning_heard',
   'looked',
+  'looks_interrupted',
   'history_ready',
   'item_lost',
   'account_revoked',

@@ -92,8 +92,13 @@ function apply(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {
       return { ...link, lookWanted: true, ...(event.repairClaimed && { repairClaimed: true }) };
     case 'looked':
       return link.lookWanted
-        ? without(without({ ...link, lookWanted: false }, 'repairClaimed'), 'warningHeard')
+        ? without(
+            without(without({ ...link, lookWanted: false }, 'repairClaimed'), 'warningHeard'),
+            'looksMs',
+          )
         : link;
+    case 'looks_interrupted':
+      return { ...link, looksMs: event.looksMs };
     case 'attention_needed': {
       const { code, lacksConsent } = event;
       if (link.attention === code && link.lacksConsent === lacksConsent) return link;

@@ -22,15 +22,17 @@ export async function waitForUser(link: LinkRun): Promise<void> {
   const { attentionGiveUpAfterMs } = await link.readSettings();
   const elapsedMs = () => Date.now() - Date.parse(link.facts.attentionSince ?? '');
   const isOver = () => link.span.shouldMakeWay || nextStep(link.facts) !== 'wait_for_user';
-  let doneMs = elapsedMs();
+  // What came due while the run before made way is still to be done.
+  let doneMs = link.facts.looksMs ?? elapsedMs();
   while (!isOver()) {
     const lookMs = nextPollMs(doneMs, FIRST_LOOK_AFTER_MS, attentionGiveUpAfterMs);
     if (lookMs === undefined) throw linkFailure({ code: link.facts.attention ?? 'sign_in_required' });
     const summary = 'looks at the Item';
-    if (await condition(isOver, Math.max(lookMs - elapsedMs(), 1), { summary })) return;
+    if (await condition(isOver, Math.max(lookMs - elapsedMs(), 1), { summary })) break;
     await inspectItem(link, link.setup);
     doneMs = Math.max(lookMs, elapsedMs());
   }
+  if (link.span.shouldMakeWay) link.apply({ type: 'looks_interrupted', looksMs: doneMs });
 }
 
 /** The bank withdrew the account: Atomic drops it, and the user is asked to choose one again. */

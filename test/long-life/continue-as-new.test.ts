@@ -281,11 +281,8 @@ it('makes way at its greatest age, though nothing happens', async () => {
   expect((await outcome(handle)).status).toBe('CANCELLED');
 });
 
-it('asks in the next run for a result that came due while the run made way', async () => {
-  // The first time to ask is the last: passed over, the job is given up.
-  Object.assign(world.settings, { resultOverdueAfterMs: 3_000, resultGiveUpAfterMs: 3_000 });
-  const { handle } = await world.start();
-  const { runId } = await viewWhen(handle, ({ state }) => state === 'waiting');
+/** Has the run make way while no worker runs, until a timer of it has fired. */
+async function makesWayWhileDue(handle: Handle): Promise<void> {
   await world.stopWorker();
   await handle.signal(SIGNALS.renew);
   await until(
@@ -293,9 +290,33 @@ it('asks in the next run for a result that came due while the run made way', asy
     ({ events }) => (events ?? []).some(({ timerFiredEventAttributes }) => timerFiredEventAttributes),
   );
   await world.restartWorker();
+}
+
+it('asks in the next run for a result that came due while the run made way', async () => {
+  // The first time to ask is the last: passed over, the job is given up.
+  Object.assign(world.settings, { resultOverdueAfterMs: 3_000, resultGiveUpAfterMs: 3_000 });
+  const { handle } = await world.start();
+  const { runId } = await viewWhen(handle, ({ state }) => state === 'waiting');
+  await makesWayWhileDue(handle);
   const view = await viewWhen(handle, ({ state }) => state === 'linked');
   expect(view.jobs[EMPLOYER]).toMatchObject({ state: 'completed', via: 'poll' });
   expect(view.runId).not.toBe(runId);
+  await handle.cancel();
+  expect((await outcome(handle)).status).toBe('CANCELLED');
+});
+
+it('looks at the Item in the next run when that came due while the run made way', async () => {
+  // The first look is the last: passed over, the link fails.
+  world.settings.attentionGiveUpAfterMs = 3_000;
+  const { handle, itemId, view } = await linked([EMPLOYER]);
+  await world.plaid.requireLogin(itemId, { webhook: false });
+  await plaidWebhook(handle, { kind: 'sign_in_required', itemId });
+  await viewWhen(handle, ({ state }) => state === 'needs_attention');
+  await world.plaid.repair(itemId, { webhook: false });
+  await makesWayWhileDue(handle);
+  const repaired = await viewWhen(handle, ({ state }) => state !== 'needs_attention');
+  expect(repaired).toMatchObject({ state: 'linked' });
+  expect(repaired.runId).not.toBe(view.runId);
   await handle.cancel();
   expect((await outcome(handle)).status).toBe('CANCELLED');
 });
