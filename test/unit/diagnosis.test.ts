@@ -30,7 +30,7 @@ describe('a link that is not stuck', () => {
     ['is linked', link({ state: 'linked' })],
     ['waits for its user', link({ state: 'needs_attention', errorCode: 'sign_in_required' })],
     ['has a step under way for the first time', link({ steps: [step({ attempt: 1 })] })],
-    ['has just been given to a worker', link({ task: { attempt: 1, since: SINCE, untakenMs: 100 } })],
+    ['has just been given to a worker', link({ task: { attempt: 1, since: SINCE, unstartedMs: 100 } })],
     ['has closed', link({ status: 'closed', state: 'failed', errorCode: 'configuration_error' })],
   ])('%s', (_, facts) => {
     expect(diagnose(facts, CONTEXT)).toBeUndefined();
@@ -169,10 +169,10 @@ describe('a workflow task that fails', () => {
 });
 
 describe('work that no worker takes', () => {
-  const untaken = link({ task: { attempt: 1, since: SINCE, untakenMs: 100 } });
+  const unstarted = link({ task: { attempt: 1, since: SINCE, unstartedMs: 100 } });
 
   it('is stuck at once where nobody polls', () => {
-    expect(diagnose(untaken, { ...CONTEXT, pollers: 0 })).toMatchObject({
+    expect(diagnose(unstarted, { ...CONTEXT, pollers: 0 })).toMatchObject({
       code: 'no_worker',
       cause: 'No worker polls the task queue processor-link.',
       command: 'npm run worker',
@@ -180,7 +180,7 @@ describe('work that no worker takes', () => {
   });
 
   it('is stuck after a while where workers are said to poll', () => {
-    const facts = link({ steps: [step({ attempt: 1, untakenMs: 2_000 })] });
+    const facts = link({ steps: [step({ attempt: 1, unstartedMs: 2_000 })] });
     expect(diagnose(facts, CONTEXT)).toMatchObject({ code: 'no_worker' });
   });
 });

@@ -14,7 +14,7 @@ export interface DiagnosisContext {
 }
 
 /** Work that no worker has taken for this long is waiting for one; a busy worker takes it sooner. */
-export const UNTAKEN_AFTER_MS = 2_000;
+export const UNSTARTED_AFTER_MS = 2_000;
 
 /** As `UnknownKeyError` says it. */
 const MISSING_KEY = /ENCRYPTION_KEYS has no key with the id "([A-Za-z0-9_-]{1,32})"/;
@@ -34,8 +34,8 @@ function findingOf(facts: LinkFacts, context: DiagnosisContext): Finding | undef
   if (status !== 'open') return undefined;
   const failing = task?.failure && failingTask(task, task.failure);
   if (failing) return failing;
-  const untaken = [task, ...steps].find((work) => isUntaken(work, context));
-  if (untaken) return withoutWorker(facts, untaken.since, context);
+  const unstarted = [task, ...steps].find((work) => isUnstarted(work, context));
+  if (unstarted) return withoutWorker(facts, unstarted.since, context);
   const step = worstStep(steps);
   if (step) return tryingStep(facts, step);
   if (facts.state === 'needs_attention') return undefined;
@@ -43,11 +43,11 @@ function findingOf(facts: LinkFacts, context: DiagnosisContext): Finding | undef
 }
 
 /** Whether work waits for a worker that does not come; with nobody polling there is nothing to wait for. */
-export function isUntaken(
-  work: Pick<PendingStep, 'untakenMs'> | undefined,
+export function isUnstarted(
+  work: Pick<PendingStep, 'unstartedMs'> | undefined,
   { pollers }: Pick<DiagnosisContext, 'pollers'>,
 ): boolean {
-  return work?.untakenMs !== undefined && (pollers === 0 || work.untakenMs >= UNTAKEN_AFTER_MS);
+  return work?.unstartedMs !== undefined && (pollers === 0 || work.unstartedMs >= UNSTARTED_AFTER_MS);
 }
 
 function failingTask(task: PendingTask, failure: NonNullable<PendingTask['failure']>): Finding {

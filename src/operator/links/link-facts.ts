@@ -19,7 +19,7 @@ export interface PendingStep {
   nextAttemptAt?: string;
   lastFailure?: ReadFailure;
   /** No worker has taken it yet; milliseconds since it could have been taken. */
-  untakenMs?: number;
+  unstartedMs?: number;
   /** Somebody paused it. */
   paused: boolean;
 }
@@ -34,7 +34,7 @@ export interface PendingTask {
   attempt: number;
   since: string;
   /** As of {@link PendingStep}. */
-  untakenMs?: number;
+  unstartedMs?: number;
   failure?: ReadFailure & { nondeterminism: boolean };
 }
 
@@ -116,11 +116,11 @@ export async function readFacts(
     const scheduledMs = millisecondsOf(pending.scheduledTime) ?? nowMs;
     const attempt = pending.attempt ?? 1;
     const failure = attempt > 1 ? await latestTaskFailure() : undefined;
-    const isUntaken = pending.state === PENDING_WORKFLOW_TASK_STATE_SCHEDULED;
+    const isUnstarted = pending.state === PENDING_WORKFLOW_TASK_STATE_SCHEDULED;
     return {
       attempt,
       since: isoOf(millisecondsOf(pending.originalScheduledTime) ?? scheduledMs),
-      ...(isUntaken && { untakenMs: nowMs - scheduledMs }),
+      ...(isUnstarted && { unstartedMs: nowMs - scheduledMs }),
       ...(failure && { failure }),
     };
   }
@@ -178,14 +178,14 @@ async function stepOf(activity: Activity, nowMs: number, read: PayloadReader): P
   const isScheduled = state === PENDING_ACTIVITY_STATE_SCHEDULED;
   const failure = await readFailure(lastFailure, read);
   // Until its next attempt no worker can take it; afterwards the time of the attempt is no longer known.
-  const untakenMs = isScheduled && nextMs === undefined ? nowMs - scheduledMs : undefined;
+  const unstartedMs = isScheduled && nextMs === undefined ? nowMs - scheduledMs : undefined;
   return {
     name: activity.activityType?.name ?? 'unknown',
     attempt: attempt ?? 1,
     since: isoOf(scheduledMs),
     ...(nextMs !== undefined && state !== PENDING_ACTIVITY_STATE_STARTED && { nextAttemptAt: isoOf(nextMs) }),
     ...(failure && { lastFailure: failure }),
-    ...(untakenMs !== undefined && { untakenMs }),
+    ...(unstartedMs !== undefined && { unstartedMs }),
     paused: paused ?? false,
   };
 }

@@ -32,25 +32,22 @@ export function endedLinksQuery(query?: string): string {
   return query === undefined ? ended : `${ended} AND (${query})`;
 }
 
-export function troubledLinksQuery(index: IndexKnowledge, query?: string): string {
-  const problems = index.knowsProblems ? ` OR ${PROBLEMS} IS NOT NULL` : '';
+/** With the links whose tasks fail again and again where Temporal reports them: see {@link reportsProblems}. */
+export function troubledLinksQuery(withReported: boolean, query?: string): string {
+  const problems = withReported ? ` OR ${PROBLEMS} IS NOT NULL` : '';
   return `${openLinksQuery(query)} AND (${TROUBLED}${problems})`;
 }
 
-export interface IndexKnowledge {
-  /** Whether the server says which workflows' tasks fail again and again. */
-  knowsProblems: boolean;
-}
-
-export async function knowledgeOf({ connection, namespace }: LinkIndex): Promise<IndexKnowledge> {
+/** Whether the server says which workflows' tasks fail again and again. */
+export async function reportsProblems({ connection, namespace }: LinkIndex): Promise<boolean> {
   const { systemAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-  return { knowsProblems: Object.hasOwn(systemAttributes, PROBLEMS) };
+  return Object.hasOwn(systemAttributes, PROBLEMS);
 }
 
 /** Open links whose tasks fail again and again, as Temporal reports it; none where it does not. */
 export async function countReportedProblems(index: LinkIndex): Promise<number> {
-  const { knowsProblems } = await knowledgeOf(index);
-  return knowsProblems ? countLinks(index, `${openLinksQuery()} AND ${PROBLEMS} IS NOT NULL`) : 0;
+  if (!(await reportsProblems(index))) return 0;
+  return countLinks(index, `${openLinksQuery()} AND ${PROBLEMS} IS NOT NULL`);
 }
 
 export async function countLinks({ connection, namespace }: LinkIndex, query: string): Promise<number> {

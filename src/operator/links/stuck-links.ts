@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { temporal } from '@temporalio/proto';
-import { type DiagnosisContext, diagnose, isUntaken, UNTAKEN_AFTER_MS } from './diagnosis';
+import { type DiagnosisContext, diagnose, isUnstarted, UNSTARTED_AFTER_MS } from './diagnosis';
 import { inParallel } from './in-parallel';
 import { type FactsReader, type LinkFacts, readFacts } from './link-facts';
 import type { LinkRow } from './link-row';
-import { countLinks, findLinks, knowledgeOf, openLinksQuery, troubledLinksQuery } from './open-links';
+import { countLinks, findLinks, openLinksQuery, reportsProblems, troubledLinksQuery } from './open-links';
 
 /** Up to here every open link is looked at; above it, those that the index shows in trouble. */
 const LOOKED_AT = 2_000;
@@ -32,7 +32,7 @@ export async function stuckLinks(options: StuckOptions): Promise<StuckLinks> {
   const open = await countLinks(options, openLinksQuery(options.query));
   const query =
     open > LOOKED_AT
-      ? troubledLinksQuery(await knowledgeOf(options), options.query)
+      ? troubledLinksQuery(await reportsProblems(options), options.query)
       : openLinksQuery(options.query);
   const [ids, context] = await Promise.all([findLinks(options, query, LOOKED_AT), diagnosisContext(options)]);
   const rows = await diagnoseAll(options, context, ids);
@@ -51,21 +51,21 @@ async function diagnoseAll(
 ): Promise<LinkRow[]> {
   const read = (id: string) => readFacts(reader, id);
   let facts = (await inParallel(workflowIds, CONCURRENCY, read)).filter((link) => link !== undefined);
-  const ages = facts.flatMap((link) => untakenForAShortTime(link, context));
+  const ages = facts.flatMap((link) => unstartedForAShortTime(link, context));
   if (ages.length > 0) {
     // Whether a worker takes it is seen in a moment.
-    await sleep(UNTAKEN_AFTER_MS - Math.min(...ages));
+    await sleep(UNSTARTED_AFTER_MS - Math.min(...ages));
     facts = await inParallel(facts, CONCURRENCY, async (link) =>
-      untakenForAShortTime(link, context).length > 0 ? ((await read(link.workflowId)) ?? link) : link,
+      unstartedForAShortTime(link, context).length > 0 ? ((await read(link.workflowId)) ?? link) : link,
     );
   }
   const nowMs = Date.now();
   return facts.flatMap((link) => diagnose(link, { ...context, nowMs }) ?? []);
 }
 
-function untakenForAShortTime({ task, steps }: LinkFacts, context: DiagnosisContext): number[] {
-  const untaken = [task, ...steps].flatMap((work) => work?.untakenMs ?? []);
-  return untaken.filter((untakenMs) => untakenMs >= 0 && !isUntaken({ untakenMs }, context));
+function unstartedForAShortTime({ task, steps }: LinkFacts, context: DiagnosisContext): number[] {
+  const unstarted = [task, ...steps].flatMap((work) => work?.unstartedMs ?? []);
+  return unstarted.filter((unstartedMs) => unstartedMs >= 0 && !isUnstarted({ unstartedMs }, context));
 }
 
 /** What the rows of all links are judged by. */
