@@ -1,16 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type FailureCode, linkError } from '../contract/failures';
-import { JOBS, type Job } from '../contract/jobs';
+import type { Job } from '../contract/jobs';
 import {
   type AccountChoice,
   chooseAccountSchema,
   DEFAULT_PAGE_SIZE,
   type Erasure,
   type JobResult,
-  type JobView,
   jobSchema,
-  type LinkSummary,
   type LinkToken,
   type LinkView,
   type StartLink,
@@ -18,24 +16,14 @@ import {
   userIdSchema,
 } from '../contract/schemas';
 import { INDEXED_LINK_STATES, isFinal, isSettled } from '../contract/states';
+import { type FakeLink, jobOf, registered, sameRequest, stateByJobs, summaryOf } from './fake-link';
 import type { WaitOptions } from './job-waiter';
-
 import { LinkClientError, notLinked } from './link-client-error';
-import { inOrder } from './link-fingerprint';
 import type { LinkPage, ListLinks } from './link-list';
 import { initialLinkView } from './link-reader';
 import type { Links } from './links';
 import { parsed } from './parsed';
 import type { UnlinkOptions } from './unlink';
-
-interface FakeLink {
-  request: StartLink;
-  view: LinkView;
-  /** As JSON text. */
-  results: Map<Job, string>;
-  /** The bank asks for a sign-in, and the user has not been there yet. */
-  signInMissing: boolean;
-}
 
 /**
  * Links in memory, for the tests of a backend: no Temporal, no Plaid, no Atomic. It answers as {@link LinkClient} does, and
@@ -176,7 +164,7 @@ export class FakeLinkClient implements Links {
     delete link.view.error;
     delete link.view.choices;
     link.view.accountId = accountId;
-    this.#change(link, this.#stateByJobs(link));
+    this.#change(link, stateByJobs(link));
     return structuredClone(link.view);
   }
 
@@ -201,7 +189,7 @@ export class FakeLinkClient implements Links {
       throw new LinkClientError('still_needs_attention', 'The link still needs its user.');
     }
     delete link.view.error;
-    this.#change(link, this.#stateByJobs(link));
+    this.#change(link, stateByJobs(link));
     return { link: structuredClone(link.view), alreadyRepaired };
   }
 
@@ -223,14 +211,14 @@ export class FakeLinkClient implements Links {
       completedAt: new Date().toISOString(),
       via: 'webhook',
     };
-    this.#change(link, this.#stateByJobs(link));
+    this.#change(link, stateByJobs(link));
   }
 
   /** A job has failed for good. */
   failJob(userId: string, job: Job, code: FailureCode): void {
     const link = this.#open(userId);
     link.view.jobs[job] = { ...jobOf(link, job), state: 'failed', error: linkError(code) };
-    this.#change(link, this.#stateByJobs(link));
+    this.#change(link, stateByJobs(link));
   }
 
   /** The bank asks for a sign-in: the link is in `needs_attention`. */
@@ -282,11 +270,6 @@ export class FakeLinkClient implements Links {
     return link;
   }
 
-  #stateByJobs({ view }: FakeLink): LinkView['state'] {
-    if (view.error?.action === 'repair' || view.choices) return 'needs_attention';
-    return JOBS.every((job) => isSettled(view.jobs[job]?.state ?? 'completed')) ? 'linked' : 'waiting';
-  }
-
   #change(link: FakeLink, state: LinkView['state']): void {
     link.view.state = state;
     link.view.updatedAt = new Date().toISOString();
@@ -309,35 +292,4 @@ export class FakeLinkClient implements Links {
     over.abort();
     signal?.throwIfAborted();
   }
-}
-
-function summaryOf({ view }: FakeLink): LinkSummary {
-  const { userId, state, updatedAt: stateSince, itemId, workflowId, runId, createdAt } = view;
-  const jobs = JOBS.filter((job) => view.jobs[job]);
-  const errorCode = view.error?.code ?? jobs.map((job) => view.jobs[job]?.error?.code).find(Boolean);
-  return {
-    userId,
-    state,
-    stateSince,
-    ...(errorCode && { errorCode }),
-    jobs,
-    ...(itemId !== undefined && { itemId }),
-    workflowId,
-    runId,
-    createdAt,
-  };
-}
-
-function registered(): JobView {
-  return { state: 'registered', registeredAt: new Date().toISOString() };
-}
-
-function jobOf({ view }: FakeLink, job: Job): JobView {
-  const known = view.jobs[job];
-  if (!known) throw new LinkClientError('job_not_found', 'The link has no such job.');
-  return known;
-}
-
-function sameRequest({ publicToken, accessToken, accountId, jobs }: StartLink): string {
-  return JSON.stringify([publicToken ?? null, accessToken ?? null, accountId ?? null, inOrder(jobs)]);
 }

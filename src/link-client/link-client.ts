@@ -51,7 +51,7 @@ export class LinkClient {
   #ownConnection: Connection | undefined;
 
   constructor({
-    client: temporal,
+    client,
     keyRing,
     sealingPublicKey = SealingKeys.derivedFrom(keyRing).publicKey,
     taskQueue = DEFAULT_TASK_QUEUE,
@@ -60,15 +60,24 @@ export class LinkClient {
     maxWaits = DEFAULT_MAX_WAITS,
     eagerStart = false,
   }: LinkClientOptions) {
-    const client = 'workflow' in temporal ? temporal.workflow : temporal;
-    const reader = new LinkReader(client, { callTimeoutMs });
-    const webhooks = new WebhookSignals(client);
-    const sealer = createTokenSealer({ publicKey: sealingPublicKey, namespace: client.options.namespace });
+    const workflows = 'workflow' in client ? client.workflow : client;
+    const reader = new LinkReader(workflows, { callTimeoutMs });
+    const webhooks = new WebhookSignals(workflows);
+    const sealer = createTokenSealer({ publicKey: sealingPublicKey, namespace: workflows.options.namespace });
     const turns: StartDependencies['turns'] = new SharedReads();
-    this.#dependencies = { client, reader, keyRing, sealer, taskQueue, eagerStart, turns, callTimeoutMs };
-    this.#waiter = new JobWaiter(client, { callTimeoutMs, maxWaits });
+    this.#dependencies = {
+      client: workflows,
+      reader,
+      keyRing,
+      sealer,
+      taskQueue,
+      eagerStart,
+      turns,
+      callTimeoutMs,
+    };
+    this.#waiter = new JobWaiter(workflows, { callTimeoutMs, maxWaits });
     const onUpdate = (userId: string) => webhooks.forget(userId);
-    this.#updates = new LinkUpdates({ client, reader, callTimeoutMs, repairTimeoutMs, onUpdate });
+    this.#updates = new LinkUpdates({ client: workflows, reader, callTimeoutMs, repairTimeoutMs, onUpdate });
     this.#webhooks = webhooks;
   }
 
