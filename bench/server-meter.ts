@@ -59,7 +59,7 @@ export async function readCalls(metricsUrl: string, namespace: string): Promise<
   return calls;
 }
 
-export function sumOf(calls: Calls): number {
+function sumOf(calls: Calls): number {
   return Object.values(calls).reduce((sum, count) => sum + count, 0);
 }
 

@@ -212,14 +212,12 @@ describe('closing', () => {
     atomic.faults.add({ kind: 'hang' });
     const hanging = expect(register()).rejects.toThrow();
     await atomic.ledger.waitForRequest(REGISTER, { afterSeq: 1 });
-    const startedAtMs = performance.now();
     await atomic.close();
     await hanging;
     const retry = set.mock.results[set.mock.calls.findIndex(([, delayMs]) => delayMs === 30_000)]?.value;
     expect(retry).toBeDefined();
     expect(clear).toHaveBeenCalledWith(retry);
     jest.restoreAllMocks();
-    expect(performance.now() - startedAtMs).toBeLessThan(1_000);
     await expect(register()).rejects.toThrow();
     const again = await startPlaidSimulator({
       clientId: 'a',
