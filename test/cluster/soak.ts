@@ -23,9 +23,12 @@ import { composeVersion } from './temporal-cluster';
 const SAMPLE_EVERY_MS = 5_000;
 const FAULT_EVERY_MS = { from: 15_000, to: 40_000 };
 const MIB = 1024 * 1024;
-/** Caches that are full within the first minutes: what rises after that is none. By default Temporal's take hours. */
+/**
+ * Caches and heaps that are full within the first minutes, so that what still rises then is something else. Left to themselves, Node
+ * tidies up late where there is memory enough, and Temporal's caches take hours.
+ */
 const SMALL_CACHES = {
-  env: { WORKER_MAX_CACHED_WORKFLOWS: '50' },
+  env: { WORKER_MAX_CACHED_WORKFLOWS: '50', NODE_OPTIONS: '--max-old-space-size=96' },
   dynamicConfig: `
 history.hostLevelCacheMaxSize:
   - value: 1000
