@@ -2,10 +2,10 @@
  * `npm run bench:cluster`: how far the cluster goes on this machine with one, two and four workers, and what a link costs there: a
  * table in Markdown for docs/performance.md, and what follows from it for more links than one machine takes. APIs, workers, Temporal,
  * PostgreSQL, the simulators and the callers share the machine, so that rates are its own; costs of a link are the same anywhere.
- * Takes about 25 minutes on two quiet cores. Options:
+ * Takes about 35 minutes on two quiet cores. Options:
  *
  *   --links <n>      at a steady rate, for each number of workers (5,000)
- *   --minutes <n>    at most, of that (6.5)
+ *   --minutes <n>    at most, of that (10)
  *   --workers <n>    instead of 1, 2 and 4; may be repeated
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -38,7 +38,7 @@ const KIB = 1024;
 const { values: options } = parseArgs({
   options: {
     links: { type: 'string', default: '5000' },
-    minutes: { type: 'string', default: '6.5' },
+    minutes: { type: 'string', default: '10' },
     workers: { type: 'string', multiple: true, default: ['1', '2', '4'] },
   },
 });
