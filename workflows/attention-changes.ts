@@ -9,8 +9,7 @@ export function waiting(link: LinkFacts, attention: FailureCode, at: string): Li
 
 /** The link waits for its user no longer. */
 export function attended(link: LinkFacts): LinkFacts {
-  const { attention: _, attentionSince: _since, lacksConsent: _consent, choices: _choices, ...rest } = link;
-  return without(rest, 'looksMs');
+  return without(link, 'attention', 'attentionSince', 'lacksConsent', 'choices', 'looksMs');
 }
 
 export function withoutWarning(link: LinkFacts): LinkFacts {

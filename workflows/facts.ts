@@ -174,8 +174,8 @@ type OptionalKey<T> = {
   [K in keyof T]-?: undefined extends T[K] ? K : Record<never, never> extends Pick<T, K> ? K : never;
 }[keyof T];
 
-/** The facts without one that they may lack. */
-export function without<T extends object>(facts: T, key: OptionalKey<T>): T {
-  const { [key]: _, ...rest } = facts;
-  return rest as T;
+/** The facts without those that they may lack. */
+export function without<T extends object>(facts: T, ...keys: OptionalKey<T>[]): T {
+  const left: readonly PropertyKey[] = keys;
+  return Object.fromEntries(Object.entries(facts).filter(([key]) => !left.includes(key))) as T;
 }

@@ -28,7 +28,7 @@ export function unregister(link: LinkFacts): LinkFacts {
     const facts = link.jobs[job];
     if (!facts) continue;
     const isOver = facts.state === 'failed' || facts.state === 'pending';
-    jobs[job] = isOver ? without(without(facts, 'registeredAt'), 'hint') : anotherRun(facts);
+    jobs[job] = isOver ? without(facts, 'registeredAt', 'hint') : anotherRun(facts);
   }
   return { ...without(link, 'sealedProcessorToken'), jobs, registered: false };
 }

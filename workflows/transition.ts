@@ -60,7 +60,7 @@ function apply(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {
     case 'fetch_started': {
       const job = link.jobs[event.job];
       if (!job) return link;
-      const looked = without(without(job, 'hint'), 'polledMs');
+      const looked = without(job, 'hint', 'polledMs');
       return moveJob(withJob(link, event.job, looked), event.job, 'registered', 'fetching');
     }
     case 'result_missing':
@@ -92,10 +92,7 @@ function apply(link: LinkFacts, event: LinkEvent, at: string): LinkFacts {
       return { ...link, lookWanted: true, ...(event.repairClaimed && { repairClaimed: true }) };
     case 'looked':
       return link.lookWanted
-        ? without(
-            without(without({ ...link, lookWanted: false }, 'repairClaimed'), 'warningHeard'),
-            'looksMs',
-          )
+        ? without({ ...link, lookWanted: false }, 'repairClaimed', 'warningHeard', 'looksMs')
         : link;
     case 'looks_interrupted':
       return { ...link, looksMs: event.looksMs };
@@ -164,7 +161,7 @@ function applyWhileEnding(link: LinkFacts, event: LinkEvent, at: string): LinkFa
     case 'resumed':
       return resumed(link, event);
     case 'ended': {
-      const forgetful = without(without(link, 'sealedAccessToken'), 'sealedProcessorToken');
+      const forgetful = without(link, 'sealedAccessToken', 'sealedProcessorToken');
       return { ...forgetful, stalls: {}, ending: link.failure ? 'failed' : 'unlinked' };
     }
     default:
